@@ -1,0 +1,1 @@
+//! Runs entities: activate, decide, commit, apply, reply, passivate, supervise

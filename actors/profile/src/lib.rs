@@ -1,0 +1,1 @@
+//! One person as one tenant knows them

@@ -1,0 +1,1 @@
+//! Refused input, kept with its reason

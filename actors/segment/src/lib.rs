@@ -1,0 +1,1 @@
+//! One rule-defined audience of one tenant

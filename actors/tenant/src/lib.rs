@@ -1,0 +1,1 @@
+//! One customer of the platform: plan, keys, settings, webhooks, segments

@@ -1,0 +1,1 @@
+//! Whole servers under faults: killed, filled, fed hostile input; an audit after each

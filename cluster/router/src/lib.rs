@@ -1,0 +1,1 @@
+//! ask, tell, query: permits, deadlines and overload answers in front of every entity

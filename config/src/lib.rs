@@ -1,0 +1,1 @@
+//! One typed tree made of each crate's own options

@@ -1,0 +1,1 @@
+//! The typed rule language of segments: parse, validate, track, evaluate

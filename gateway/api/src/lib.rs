@@ -1,0 +1,1 @@
+//! Requests, responses, problems and error codes of the HTTP edge; no server

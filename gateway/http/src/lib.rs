@@ -1,0 +1,1 @@
+//! The axum edge: authenticate, limit, parse, ask, answer

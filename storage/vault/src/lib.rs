@@ -1,0 +1,1 @@
+//! Per-tenant data keys wrapped by a master key, and the AEAD over stored payloads
