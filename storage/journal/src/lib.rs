@@ -20,9 +20,11 @@
 mod batch;
 pub mod conformance;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, CommitIndex, Table, Term, Write};
-pub use memory::MemoryJournal;
+pub use memory::{Fault, MemoryJournal};
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -166,6 +168,15 @@ pub enum CommitError {
     /// The store failed earlier and takes no more commits until it is opened again.
     #[error("the store failed earlier and must be opened again: {0}")]
     Failed(String),
+    /// The batch is larger than an entry of the log may be; nothing was changed, and the partition
+    /// still takes other commits.
+    #[error("a batch of {bytes} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Bytes of the encoded batch.
+        bytes: u64,
+        /// The most that is taken.
+        limit: u64,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
