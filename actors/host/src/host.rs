@@ -1,0 +1,462 @@
+//! The host itself.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use impresario_ids::{TenantId, TraceId};
+use impresario_journal::{Journal, ReadError, Table, Write};
+use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp};
+use impresario_rows::{DeadLetterRow, aad, decode_row};
+use impresario_vault::{Vault, VaultError};
+use ractor::{Actor, ActorRef};
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::dynamic::{FiredTimer, Kinds};
+use crate::janitor::{Janitor, Sweep};
+use crate::kind::Kind;
+use crate::load::load;
+use crate::partition::{EVERY_EPOCH, Item, PartitionActor, PartitionHandle, PartitionParts};
+use crate::{
+    AskError, CommitHook, Deadline, EntityInfo, Envelope, Failure, KindInfo, Loaded, Observer,
+    Options, Permit, PolicySource,
+};
+
+/// What a host stands on.
+pub struct HostParts {
+    /// Where everything becomes durable.
+    pub journal: Arc<dyn Journal>,
+    /// The tenants' data keys.
+    pub vault: Arc<Vault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How to run.
+    pub options: Options,
+    /// Chance: 64 random bits, different at each start.
+    pub seed: u64,
+}
+
+/// A host to be: kinds and hooks are added, then it is started.
+pub struct HostBuilder {
+    parts: HostParts,
+    kinds: Kinds,
+    hooks: Vec<Arc<dyn CommitHook>>,
+}
+
+/// Runs the entities of this node. A handle: cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    kinds: Arc<OnceLock<Kinds>>,
+    none: Kinds,
+    janitor: OnceLock<ActorRef<Sweep>>,
+}
+
+/// What every activation needs.
+pub(crate) struct Core {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: Options,
+    partitions: Vec<PartitionHandle>,
+    seeds: AtomicU64,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("kinds", &self.info()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for HostParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostParts").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostBuilder").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+impl HostBuilder {
+    /// A host without kinds.
+    #[must_use]
+    pub fn new(parts: HostParts) -> Self {
+        let kinds = Kinds::new(parts.journal.partitions());
+        Self { parts, kinds, hooks: Vec::new() }
+    }
+
+    /// Adds a kind of entity, where its policy comes from, and who observes its events.
+    #[must_use]
+    pub fn entity<E: Entity>(
+        mut self,
+        policy: Arc<dyn PolicySource<E::Policy>>,
+        observers: Vec<Observer<E>>,
+    ) -> Self {
+        self.kinds.insert::<E>(Kind::new(policy, observers));
+        self
+    }
+
+    /// Adds a hook that learns of effects and timers.
+    #[must_use]
+    pub fn hook(mut self, hook: Arc<dyn CommitHook>) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Starts the partitions' actors. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If an actor cannot be started.
+    pub async fn start(self) -> Result<Host, Failure> {
+        let Self { parts, kinds, hooks } = self;
+        let shared_kinds = Arc::new(OnceLock::new());
+        let mut partitions = Vec::with_capacity(usize::from(parts.journal.partitions()));
+        for number in 0..parts.journal.partitions() {
+            let failed = Arc::new(OnceLock::new());
+            let epoch = Arc::new(AtomicU64::new(0));
+            let arguments = PartitionParts {
+                id: PartitionId(number),
+                journal: Arc::clone(&parts.journal),
+                hooks: hooks.clone(),
+                kinds: Arc::clone(&shared_kinds),
+                failed: Arc::clone(&failed),
+                epoch: Arc::clone(&epoch),
+                batch_bytes_max: parts.options.batch_bytes_max,
+            };
+            let (actor, _ended) =
+                Actor::spawn(None, PartitionActor, arguments).await.map_err(unavailable)?;
+            partitions.push(PartitionHandle { actor, failed, epoch });
+        }
+        let core = Arc::new(Core {
+            journal: parts.journal,
+            vault: parts.vault,
+            clock: parts.clock,
+            options: parts.options,
+            partitions,
+            seeds: AtomicU64::new(parts.seed),
+        });
+        let _ = shared_kinds.set(kinds);
+        let none = Kinds::new(1);
+        let host = Host {
+            inner: Arc::new(Inner { core, kinds: shared_kinds, none, janitor: OnceLock::new() }),
+        };
+        let (janitor, _ended) =
+            Actor::spawn(None, Janitor, host.clone()).await.map_err(unavailable)?;
+        let _ = host.inner.janitor.set(janitor);
+        Ok(host)
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Failure {
+    Failure::Unavailable(error.to_string())
+}
+
+impl Host {
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    pub(crate) fn kinds(&self) -> &Kinds {
+        self.inner.kinds.get().unwrap_or(&self.inner.none)
+    }
+
+    /// The host's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core().clock
+    }
+
+    /// The host's journal, for reading. Only the host commits.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.core().journal
+    }
+
+    /// The tenants' data keys.
+    #[must_use]
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.core().vault
+    }
+
+    /// The partition that holds an entity.
+    #[must_use]
+    pub fn partition_of(&self, key: &EntityKey) -> PartitionId {
+        self.core().partition_of(key)
+    }
+
+    /// Asks an entity to decide commands in one turn, each on its own, and waits until everything
+    /// they led to is durable. Answers come in the order of the commands.
+    ///
+    /// Dropping the future does not take the commands back.
+    pub async fn ask_many<E: Entity>(
+        &self,
+        key: &EntityKey,
+        commands: Vec<(E::Command, Envelope)>,
+        permit: Permit,
+    ) -> Vec<Result<E::Reply, AskError<E::Rejection>>> {
+        match self.kinds().typed::<E>() {
+            Ok(kind) => kind.ask_group(self.core(), key, commands, None, permit).await,
+            Err(failure) => {
+                commands.iter().map(|_| Err(AskError::Failed(failure.clone()))).collect()
+            }
+        }
+    }
+
+    /// Asks an entity to decide one command; see [`Host::ask_many`].
+    ///
+    /// # Errors
+    /// The entity's rejection, or why the system could not carry it out.
+    pub async fn ask<E: Entity>(
+        &self,
+        key: &EntityKey,
+        command: E::Command,
+        envelope: Envelope,
+    ) -> Result<E::Reply, AskError<E::Rejection>> {
+        let mut answers = self.ask_many::<E>(key, vec![(command, envelope)], None).await;
+        answers.pop().unwrap_or(Err(AskError::Failed(Failure::Crashed)))
+    }
+
+    /// Asks an entity a question. The answer is linearizable: it reflects every command answered
+    /// before, and nothing that is not durable.
+    ///
+    /// # Errors
+    /// Why the system could not answer.
+    pub async fn query<E: Entity>(
+        &self,
+        key: &EntityKey,
+        query: E::Query,
+        envelope: Envelope,
+        permit: Permit,
+    ) -> Result<E::Answer, Failure> {
+        self.kinds().typed::<E>()?.question(self.core(), key, query, envelope, permit).await
+    }
+
+    /// Reads an entity from the store without activating it. May be older than its last commit.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn peek<E: Entity>(&self, key: &EntityKey) -> Result<Loaded<E>, Failure> {
+        load::<E>(self.core(), key)
+    }
+
+    /// Lets a durable timer fire. When this is `Ok`, the timer's row is gone, unless it was
+    /// replaced by one with another due time.
+    ///
+    /// # Errors
+    /// If the turn failed; the timer is still there then.
+    pub async fn fire_timer(
+        &self,
+        key: &EntityKey,
+        name: &str,
+        due: Timestamp,
+    ) -> Result<(), Failure> {
+        let timer = FiredTimer { name: name.into(), due };
+        let envelope = self.inner_envelope(
+            None,
+            TraceId::derived(&[&key.to_bytes(), name.as_bytes(), &due.as_ms().to_be_bytes()]),
+        );
+        self.kinds().coded(key.kind)?.fire(self.core(), *key, timer, envelope).await
+    }
+
+    /// An envelope for the system's own commands: they wait as long as it takes.
+    #[must_use]
+    pub fn inner_envelope(&self, key: Option<crate::IdempotencyKey>, trace: TraceId) -> Envelope {
+        Envelope { key, deadline: Deadline(Timestamp::from_ms(i64::MAX)), trace }
+    }
+
+    /// Commits rows that belong to no entity's decision (attempts of an effect, a delivered
+    /// effect's row, keys), in order with the partition's other commits.
+    ///
+    /// # Errors
+    /// If the commit failed.
+    pub async fn system_commit(
+        &self,
+        partition: PartitionId,
+        writes: Vec<Write>,
+    ) -> Result<(), Failure> {
+        let handle = self
+            .core()
+            .partitions
+            .get(usize::from(partition.0))
+            .ok_or_else(|| Failure::Unavailable(format!("no partition {partition} here")))?;
+        handle.check()?;
+        let (reply, outcome) = oneshot::channel();
+        let release = Box::new(move |outcome: &Result<(), Failure>| {
+            // Whoever asked may be gone.
+            let _ = reply.send(outcome.clone());
+        });
+        handle.submit(Item { writes, ..Item::empty(EVERY_EPOCH, release) });
+        outcome.await.unwrap_or_else(|_| Err(unavailable("the node is stopping")))
+    }
+
+    /// Decides a set-aside command again, and drops its row if it does not kill any more. `Ok(Err)`
+    /// carries the code of a rejection; the row is dropped then too.
+    ///
+    /// # Errors
+    /// If there is no such row, or it failed again.
+    pub async fn replay_dead_letter(
+        &self,
+        row_key: &[u8],
+    ) -> Result<Result<(), &'static str>, Failure> {
+        let key = EntityKey::from_bytes(row_key).map_err(unavailable)?;
+        let core = self.core();
+        let value = core
+            .get(&key, Table::DeadLetters, row_key)?
+            .ok_or_else(|| unavailable("there is no such dead letter"))?;
+        let row: DeadLetterRow =
+            decode_row(&value).map_err(|error| Failure::Damaged(error.to_string()))?;
+        let command = core.open(key.tenant, Table::DeadLetters, row_key, &row.body)?;
+        let kind = self.kinds().coded(key.kind)?;
+        kind.forgive(&key);
+        let outcome =
+            kind.deliver(core, key, &command, self.inner_envelope(None, row.trace)).await?;
+        self.drop_dead_letter(row_key).await?;
+        Ok(outcome)
+    }
+
+    /// Forgets a set-aside command.
+    ///
+    /// # Errors
+    /// If the commit failed.
+    pub async fn drop_dead_letter(&self, row_key: &[u8]) -> Result<(), Failure> {
+        let key = EntityKey::from_bytes(row_key).map_err(unavailable)?;
+        let write = Write::Delete { table: Table::DeadLetters, key: row_key.to_vec() };
+        self.system_commit(self.partition_of(&key), vec![write]).await
+    }
+
+    /// Every kind and how many of its entities are active.
+    #[must_use]
+    pub fn info(&self) -> Vec<KindInfo> {
+        let mut infos: Vec<KindInfo> = self.kinds().all().map(|kind| kind.info()).collect();
+        infos.sort_by_key(|info| info.kind);
+        infos
+    }
+
+    /// The busiest active entities of a kind (by its name), or of all kinds.
+    #[must_use]
+    pub fn top(&self, kind: Option<&str>, limit: usize) -> Vec<EntityInfo> {
+        let kinds = self.kinds().all().filter(|any| kind.is_none_or(|name| any.name() == name));
+        let mut infos: Vec<EntityInfo> = kinds.flat_map(|any| any.top(limit)).collect();
+        infos.sort_by_key(|info| {
+            (std::cmp::Reverse(info.pending), std::cmp::Reverse(info.last_used))
+        });
+        infos.truncate(limit);
+        infos
+    }
+
+    /// An entity's state as text, personal data hidden.
+    ///
+    /// # Errors
+    /// If it cannot be activated.
+    pub async fn show(&self, key: EntityKey) -> Result<String, Failure> {
+        self.kinds().coded(key.kind)?.show(self.core(), key).await
+    }
+
+    /// The partitions that are out of service, and why.
+    #[must_use]
+    pub fn failed_partitions(&self) -> HashMap<PartitionId, String> {
+        (0_u16..)
+            .zip(&self.core().partitions)
+            .filter_map(|(number, handle)| {
+                Some((PartitionId(number), handle.failed.get()?.clone()))
+            })
+            .collect()
+    }
+
+    /// Passivates everything, waits until all that was submitted is settled, stops the actors and
+    /// closes the journal. Nobody should be asking any more.
+    pub async fn stop(&self) {
+        if let Some(janitor) = self.inner.janitor.get() {
+            janitor.stop(None);
+        }
+        // First pass: snapshots; later passes: whatever has become quiescent.
+        for _ in 0..STOP_PASSES {
+            for kind in self.kinds().all() {
+                kind.passivate(self.core(), Timestamp::from_ms(i64::MAX), 0);
+            }
+            if self.kinds().all().all(|kind| kind.active() == 0) {
+                break;
+            }
+            // Comes after everything submitted so far.
+            for number in 0..self.core().journal.partitions() {
+                let _ = self.system_commit(PartitionId(number), Vec::new()).await;
+            }
+            tokio::task::yield_now().await;
+        }
+        for handle in &self.core().partitions {
+            handle.actor.stop(None);
+        }
+        self.core().journal.close();
+    }
+}
+
+/// A stop gives entities this many chances to become quiescent.
+const STOP_PASSES: usize = 1_000;
+
+impl Core {
+    pub(crate) fn partition_of(&self, key: &EntityKey) -> PartitionId {
+        key.partition(self.journal.partitions())
+    }
+
+    pub(crate) fn partition(&self, key: &EntityKey) -> &PartitionHandle {
+        &self.partitions[usize::from(self.partition_of(key).0)]
+    }
+
+    /// Whether the entity may be asked for at all.
+    pub(crate) fn check(&self, key: &EntityKey) -> Result<(), Failure> {
+        if !self.vault.contains(key.tenant) {
+            return Err(Failure::UnknownTenant);
+        }
+        self.partition(key).check()
+    }
+
+    pub(crate) fn next_seed(&self) -> u64 {
+        self.seeds.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+    }
+
+    pub(crate) fn get(
+        &self,
+        key: &EntityKey,
+        table: Table,
+        row_key: &[u8],
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.journal.get(self.partition_of(key), table, row_key)?)
+    }
+
+    pub(crate) fn open(
+        &self,
+        tenant: TenantId,
+        table: Table,
+        row_key: &[u8],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        Ok(self.vault.open_sealed(tenant, &aad(table, row_key), sealed)?)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(_) => Self::Damaged(error.to_string()),
+            ReadError::NoPartition(_) | ReadError::Closed => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::UnknownTenant(_) => Self::UnknownTenant,
+            VaultError::Random(_) => Self::Unavailable(error.to_string()),
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}

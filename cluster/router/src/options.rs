@@ -1,0 +1,26 @@
+use serde::{Deserialize, Serialize};
+
+/// The router's bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Messages under way on this node, at most.
+    pub node_permits: usize,
+    /// Messages under way of one tenant, at most.
+    pub tenant_permits: usize,
+    /// Messages under way to one partition, at most.
+    pub partition_permits: usize,
+    /// What an overloaded caller is told to wait, in milliseconds.
+    pub retry_after_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            node_permits: 32_768,
+            tenant_permits: 16_384,
+            partition_permits: 8_192,
+            retry_after_ms: 250,
+        }
+    }
+}

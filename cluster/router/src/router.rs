@@ -1,0 +1,130 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use impresario_host::{AskError, Deadline, Envelope, Failure, Host};
+use impresario_kernel::{Entity, EntityKey};
+
+use crate::Options;
+use crate::permits::Permits;
+
+/// Finds entities and asks them. A handle: cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Router {
+    host: Host,
+    permits: Arc<Permits>,
+}
+
+/// A wait longer than this is taken for no deadline at all.
+const DEADLINE_MAX_MS: i64 = 86_400_000;
+
+impl Router {
+    /// A router to the entities of this host.
+    #[must_use]
+    pub fn new(host: Host, options: Options) -> Self {
+        let permits = Arc::new(Permits::new(options, host.journal().partitions()));
+        Self { host, permits }
+    }
+
+    /// The deadline `wait` from now.
+    #[must_use]
+    pub fn deadline(&self, wait: Duration) -> Deadline {
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        Deadline(self.host.clock().now().plus_ms(wait_ms))
+    }
+
+    /// Messages under way on this node.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.permits.under_way()
+    }
+
+    /// Asks an entity to carry out a command and waits until that is durable.
+    ///
+    /// When the future is dropped, the command may still be carried out.
+    ///
+    /// # Errors
+    /// The entity's rejection, or why the system could not carry it out.
+    pub async fn ask<E: Entity>(
+        &self,
+        entity: EntityKey,
+        command: E::Command,
+        envelope: Envelope,
+    ) -> Result<E::Reply, AskError<E::Rejection>> {
+        let mut answers = self.ask_many::<E>(entity, vec![(command, envelope)]).await;
+        answers.pop().unwrap_or(Err(AskError::Failed(Failure::Crashed)))
+    }
+
+    /// Asks an entity to carry out commands in one turn, each on its own; answers come in their
+    /// order. They wait together, until the latest of their deadlines.
+    ///
+    /// When the future is dropped, the commands may still be carried out.
+    pub async fn ask_many<E: Entity>(
+        &self,
+        entity: EntityKey,
+        commands: Vec<(E::Command, Envelope)>,
+    ) -> Vec<Result<E::Reply, AskError<E::Rejection>>> {
+        let count = commands.len();
+        let fail =
+            |failure: Failure| (0..count).map(|_| Err(AskError::Failed(failure.clone()))).collect();
+        let Some(deadline) = commands.iter().map(|(_, envelope)| envelope.deadline).max() else {
+            return Vec::new();
+        };
+        let held = match self.permits.take(entity.tenant, self.host.partition_of(&entity), count) {
+            Ok(held) => held,
+            Err(failure) => return fail(failure),
+        };
+        let answers = self.host.ask_many::<E>(&entity, commands, Some(Box::new(held)));
+        self.within(deadline, answers).await.unwrap_or_else(fail)
+    }
+
+    /// Asks an entity to carry out a command and does not wait for the outcome. `Ok` says only that
+    /// it was sent.
+    ///
+    /// # Errors
+    /// If it could not be sent.
+    pub fn tell<E: Entity>(
+        &self,
+        entity: EntityKey,
+        command: E::Command,
+        envelope: Envelope,
+    ) -> Result<(), Failure> {
+        let held = self.permits.take(entity.tenant, self.host.partition_of(&entity), 1)?;
+        let host = self.host.clone();
+        tokio::spawn(async move {
+            // Told, not asked: the host's metrics count what became of it.
+            let _ =
+                host.ask_many::<E>(&entity, vec![(command, envelope)], Some(Box::new(held))).await;
+        });
+        Ok(())
+    }
+
+    /// Asks an entity a question. The answer is linearizable.
+    ///
+    /// # Errors
+    /// Why the system could not answer.
+    pub async fn query<E: Entity>(
+        &self,
+        entity: EntityKey,
+        query: E::Query,
+        envelope: Envelope,
+    ) -> Result<E::Answer, Failure> {
+        let held = self.permits.take(entity.tenant, self.host.partition_of(&entity), 1)?;
+        let answer = self.host.query::<E>(&entity, query, envelope, Some(Box::new(held)));
+        self.within(envelope.deadline, answer).await?
+    }
+
+    /// Waits for `answer` until the deadline.
+    async fn within<T>(
+        &self,
+        deadline: Deadline,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let wait_ms = deadline.0.since_ms(self.host.clock().now());
+        if wait_ms > DEADLINE_MAX_MS {
+            return Ok(answer.await);
+        }
+        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
+        tokio::time::timeout(wait, answer).await.map_err(|_| Failure::DeadlineExceeded)
+    }
+}
