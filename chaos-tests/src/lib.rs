@@ -1,1 +1,36 @@
-//! Whole servers under faults: killed, filled, fed hostile input; an audit after each
+//! Whole servers under faults: killed, starved, fed hostile input; an audit after each.
+//!
+//! The tests start the real program `impresario` on a free port with a folder of its own, drive it
+//! as a customer would, over HTTP, break it, and look at what it says afterwards. One file in
+//! `tests/it/` per promise:
+//!
+//! - C1 `crash`: what was acknowledged is there after any number of `kill -9`, exactly once.
+//! - C2 `import`: a purchase history arrives to the cent, however often importer and server die.
+//! - C3 `isolation`: no route gives a tenant anything of another.
+//! - C4 `hostile`: bad input gets a coded error, loses nothing, and no panic is in the log.
+//! - C5 `segment_libraries`: the official client libraries work unchanged.
+//! - C6 `schemathesis`: the server keeps to its own OpenAPI document.
+//! - C7 `webhooks`: deliveries are signed, retried, and stop when the receiver says 410.
+//!
+//! What it is not: a place for what a smaller test can show. It names no crate of the server; it
+//! knows the program and its HTTP interface only.
+
+mod api;
+mod clients;
+mod load;
+mod plan;
+mod receiver;
+mod server;
+mod shop;
+mod tenant;
+mod wire;
+
+pub use api::{Answer, Api, eventually};
+pub use clients::{node, python, venv_program};
+pub use load::{Load, Measured, Request, cpu, measure, rss_bytes};
+pub use plan::Chance;
+pub use receiver::{Delivery, Receiver, signature};
+pub use server::{Options, TestServer, impresario};
+pub use shop::{Purchase, Shop};
+pub use tenant::{Endpoint, Tenant};
+pub use wire::Wire;

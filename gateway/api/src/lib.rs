@@ -1,1 +1,42 @@
-//! Requests, responses, problems and error codes of the HTTP edge; no server
+//! Requests, responses, problems and error codes of the HTTP edge; no server.
+//!
+//! - A1: every problem code has one row in [`codes`] and one page in `docs/errors/`; neither exists
+//!   without the other, and a code never changes its meaning.
+//! - A2: every type here has an OpenAPI schema with an example, and what the server answers reads
+//!   back as the type that the schema describes.
+//! - A3: in the own API, field names are `snake_case` and times are ISO 8601 in UTC.
+//!
+//! What it is not: a place where anything is decided, looked up or sent.
+
+pub mod codes;
+mod events;
+mod keys;
+mod page;
+mod problem;
+mod profiles;
+mod segments;
+mod tenants;
+mod webhooks;
+
+#[cfg(test)]
+mod tests;
+
+pub use events::{
+    IngestReply, ItemResult, ItemStatus, OneOrMany, SegmentBatch, SegmentEvent, SegmentReply, TrackReply,
+    UserEvent,
+};
+pub use keys::{ApiKey, ApiKeyWithSecret, NewApiKey, NewToken, RotateKey, SigningSecret, Token};
+pub use page::{EventCount, Health, LogFilter, Page, QuarantineCounts, QuarantineItem, UsageRow};
+pub use problem::{FieldProblem, PROBLEM_JSON, Problem};
+pub use profiles::{
+    Consent, Consents, Counter, Group, Membership, Memberships, NewConsent, Orders, Profile, ProfileRow, Recent,
+    Session, Timeline, TimelineEvent, Unmerge,
+};
+pub use segments::{
+    Build, Computed, ComputedDefinition, Member, Preview, PreviewRequest, SaveSegment, Saved, Segment, SegmentRow, SegmentVersion,
+    Size,
+};
+pub use tenants::{
+    Branding, Changed, Limits, LimitOverrides, NewTenant, PlanChange, Settings, SettingsPatch, Suspension, Tenant,
+};
+pub use webhooks::{Delivery, Endpoint, EndpointPatch, EndpointWithSecret, NewEndpoint, Replay, RotateSecret};

@@ -95,7 +95,12 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the store cannot be read or its bytes are damaged.
-    fn get(&self, partition: PartitionId, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
+    fn get(
+        &self,
+        partition: PartitionId,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, ReadError>;
 
     /// Visits the rows of a range in key order (in reverse order if `reverse`), until the visitor
     /// breaks.

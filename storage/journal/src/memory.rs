@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use impresario_kernel::PartitionId;
 
 use crate::{
-    Batch, CommitError, CommitFuture, CommitIndex, Journal, JournalStats, KeyRange, PartitionStats, ReadError, Table,
-    Term, Visitor, Write,
+    Batch, CommitError, CommitFuture, CommitIndex, Journal, JournalStats, KeyRange, PartitionStats,
+    ReadError, Table, Term, Visitor, Write,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -137,7 +137,8 @@ impl MemoryJournal {
             return Err(CommitError::Failed(why.clone()));
         }
         let mut disk = lock(&self.disk);
-        let partition = disk.partitions.get_mut(usize::from(id.0)).ok_or(CommitError::NoPartition(id.0))?;
+        let partition =
+            disk.partitions.get_mut(usize::from(id.0)).ok_or(CommitError::NoPartition(id.0))?;
         if batch.term < partition.term {
             return Err(CommitError::StaleTerm { batch: batch.term.0, current: partition.term.0 });
         }
@@ -168,7 +169,10 @@ impl MemoryJournal {
         }
         drop(session);
         let disk = lock(&self.disk);
-        let found = disk.partitions.get(usize::from(partition.0)).ok_or(ReadError::NoPartition(partition.0))?;
+        let found = disk
+            .partitions
+            .get(usize::from(partition.0))
+            .ok_or(ReadError::NoPartition(partition.0))?;
         Ok(read(&found.tables[usize::from(table.code())]))
     }
 }
@@ -229,7 +233,12 @@ impl Journal for MemoryJournal {
         Box::pin(Settled(answer))
     }
 
-    fn get(&self, partition: PartitionId, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+    fn get(
+        &self,
+        partition: PartitionId,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, ReadError> {
         self.read(partition, table, |rows| rows.get(key).cloned())
     }
 
@@ -244,7 +253,11 @@ impl Journal for MemoryJournal {
         if !range.to.is_empty() && range.from >= range.to {
             return self.read(partition, table, |_| ());
         }
-        let to = if range.to.is_empty() { Bound::Unbounded } else { Bound::Excluded(range.to.as_slice()) };
+        let to = if range.to.is_empty() {
+            Bound::Unbounded
+        } else {
+            Bound::Excluded(range.to.as_slice())
+        };
         // Copied out, so that the visitor may use the journal.
         let mut found = self.read(partition, table, |rows| {
             let rows = rows.range::<[u8], _>((Bound::Included(range.from.as_slice()), to));
@@ -281,7 +294,9 @@ impl Journal for MemoryJournal {
 
 impl fmt::Debug for MemoryJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryJournal").field("partitions", &self.partitions()).finish_non_exhaustive()
+        f.debug_struct("MemoryJournal")
+            .field("partitions", &self.partitions())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use impresario_kernel::PartitionId;
 
 use crate::conformance::{self, PARTITIONS, Store, block_on, commit};
-use crate::{Batch, CommitError, CommitIndex, Fault, Journal, KeyRange, MemoryJournal, ReadError, Table, Term, Write};
+use crate::{
+    Batch, CommitError, CommitIndex, Fault, Journal, KeyRange, MemoryJournal, ReadError, Table,
+    Term, Write,
+};
 
 fn store() -> Store {
     let mut current = Arc::new(MemoryJournal::new(PARTITIONS));
@@ -74,8 +77,9 @@ fn an_unknown_outcome_fails_the_partition_until_healed() {
 fn held_commits_wait_in_order() {
     let journal = MemoryJournal::new(1);
     journal.hold();
-    let propose =
-        |key: &[u8]| journal.commit(Batch { partition: PartitionId(0), term: Term(1), writes: vec![put(key)] });
+    let propose = |key: &[u8]| {
+        journal.commit(Batch { partition: PartitionId(0), term: Term(1), writes: vec![put(key)] })
+    };
     let (first, second, third) = (propose(b"1"), propose(b"2"), propose(b"3"));
     assert_eq!((journal.held(), has(&journal, b"1")), (3, false));
     journal.release_some(1);
@@ -90,7 +94,8 @@ fn held_commits_wait_in_order() {
 fn reopening_loses_held_commits_and_closes_the_old_journal() {
     let journal = MemoryJournal::new(1);
     journal.hold();
-    let waiting = journal.commit(Batch { partition: PartitionId(0), term: Term(1), writes: vec![put(b"1")] });
+    let waiting =
+        journal.commit(Batch { partition: PartitionId(0), term: Term(1), writes: vec![put(b"1")] });
     let again = journal.reopen();
     assert!(matches!(block_on(waiting), Err(CommitError::Unknown(_))));
     assert!(!has(&again, b"1"));

@@ -60,7 +60,8 @@ impl TenantKeys {
     /// From keys in the order of their ids; `None` if there is none.
     pub(crate) fn new(keys: Vec<DataKey>) -> Option<Self> {
         let first = keys.first()?;
-        let blinding = Zeroizing::new(blake3::derive_key("impresario vault 1 blinding", &*first.bytes));
+        let blinding =
+            Zeroizing::new(blake3::derive_key("impresario vault 1 blinding", &*first.bytes));
         Some(Self { keys, blinding })
     }
 
@@ -87,9 +88,19 @@ impl TenantKeys {
         short
     }
 
-    pub(crate) fn wrap(&self, tenant: &[u8; 16], master: &MasterKey, nonces: &Nonces) -> Result<Vec<u8>, VaultError> {
+    pub(crate) fn wrap(
+        &self,
+        tenant: &[u8; 16],
+        master: &MasterKey,
+        nonces: &Nonces,
+    ) -> Result<Vec<u8>, VaultError> {
         let wrapped = self.keys.iter().map(|key| {
-            let sealed = sealed::seal(master.key(), nonces.draw(), &wrapping_aad(tenant, key.id), &*key.bytes);
+            let sealed = sealed::seal(
+                master.key(),
+                nonces.draw(),
+                &wrapping_aad(tenant, key.id),
+                &*key.bytes,
+            );
             Ok(WrappedKey { id: key.id, sealed: sealed.ok_or(VaultError::TooLarge)? })
         });
         let row = Row { keys: wrapped.collect::<Result<_, VaultError>>()? };
@@ -100,12 +111,18 @@ impl TenantKeys {
         }
     }
 
-    pub(crate) fn unwrap(row: &[u8], tenant: &[u8; 16], master: &MasterKey) -> Result<Self, RowError> {
+    pub(crate) fn unwrap(
+        row: &[u8],
+        tenant: &[u8; 16],
+        master: &MasterKey,
+    ) -> Result<Self, RowError> {
         let row: Row = minicbor::decode(row).map_err(|_| RowError::Damaged)?;
         let mut keys = Vec::with_capacity(row.keys.len());
         for wrapped in &row.keys {
             let parts = Parts::of(&wrapped.sealed).map_err(|_| RowError::Damaged)?;
-            let plain = parts.open(master.key(), &wrapping_aad(tenant, wrapped.id)).ok_or(RowError::Refused)?;
+            let plain = parts
+                .open(master.key(), &wrapping_aad(tenant, wrapped.id))
+                .ok_or(RowError::Refused)?;
             let plain = Zeroizing::new(plain);
             let mut bytes = Zeroizing::new([0; 32]);
             if plain.len() != bytes.len() {
@@ -114,7 +131,8 @@ impl TenantKeys {
             bytes.copy_from_slice(&plain);
             keys.push(DataKey { id: wrapped.id, bytes });
         }
-        if keys.first().is_none_or(|key| key.id != FIRST) || !keys.is_sorted_by(|a, b| a.id < b.id) {
+        if keys.first().is_none_or(|key| key.id != FIRST) || !keys.is_sorted_by(|a, b| a.id < b.id)
+        {
             return Err(RowError::Damaged);
         }
         Self::new(keys).ok_or(RowError::Damaged)

@@ -25,4 +25,4 @@ mod tests;
 
 pub use master::{MasterKey, MasterKeyError};
 pub use sealed::OVERHEAD;
-pub use vault::{CHECK_ROW, Vault, VaultError};
+pub use vault::{CHECK_ROW, Row, Vault, VaultError};

@@ -27,7 +27,9 @@ pub enum MasterKeyError {
         path: PathBuf,
     },
     /// Others than the owner may read the file.
-    #[error("{path} can be read by others (mode {mode:03o}): make it yours alone with chmod 600 {path}")]
+    #[error(
+        "{path} can be read by others (mode {mode:03o}): make it yours alone with chmod 600 {path}"
+    )]
     TooOpen {
         /// The file.
         path: PathBuf,
@@ -94,10 +96,12 @@ impl MasterKey {
         if mode & 0o077 != 0 {
             return Err(MasterKeyError::TooOpen { path: path.to_owned(), mode });
         }
-        let mut text = Zeroizing::new(String::new());
+        let mut text = Zeroizing::new(Vec::new());
         // A key is under 100 bytes; whatever is longer is another file.
-        file.take(4096).read_to_string(&mut text).map_err(failed)?;
-        Self::from_text(&text).map_err(|_| MasterKeyError::MalformedFile { path: path.to_owned() })
+        file.take(4096).read_to_end(&mut text).map_err(failed)?;
+        let malformed = || MasterKeyError::MalformedFile { path: path.to_owned() };
+        Self::from_text(std::str::from_utf8(&text).map_err(|_| malformed())?)
+            .map_err(|_| malformed())
     }
 
     /// The key in a file; if there is no such file, a fresh key, written there with mode 0600 and
@@ -107,7 +111,9 @@ impl MasterKey {
     /// As [`MasterKey::from_file`].
     pub fn from_file_or_create(path: &Path) -> Result<Self, MasterKeyError> {
         match Self::from_file(path) {
-            Err(MasterKeyError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(MasterKeyError::File { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
                 let key = Self::generate()?;
                 key.write_to(path)?;
                 Ok(key)
@@ -121,7 +127,8 @@ impl MasterKey {
     /// # Errors
     /// [`MasterKeyError::File`], also if the file exists: a key is never overwritten.
     pub fn write_to(&self, path: &Path) -> Result<(), MasterKeyError> {
-        self.write_new(path).map_err(|source| MasterKeyError::File { path: path.to_owned(), source })
+        self.write_new(path)
+            .map_err(|source| MasterKeyError::File { path: path.to_owned(), source })
     }
 
     fn write_new(&self, path: &Path) -> io::Result<()> {

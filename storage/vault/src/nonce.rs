@@ -24,6 +24,12 @@ impl Nonces {
         Ok(Self { prefix: random()?, next: AtomicU64::new(0) })
     }
 
+    /// For golden bytes only.
+    #[cfg(test)]
+    pub(crate) fn fixed(prefix: [u8; 16]) -> Self {
+        Self { prefix, next: AtomicU64::new(0) }
+    }
+
     pub(crate) fn draw(&self) -> [u8; NONCE_LENGTH] {
         let mut nonce = [0; NONCE_LENGTH];
         nonce[..16].copy_from_slice(&self.prefix);
@@ -35,6 +41,8 @@ impl Nonces {
 /// Bytes from the operating system's generator.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     let mut bytes = [0; N];
-    rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(|error| VaultError::Random(error.to_string()))?;
+    rand::rngs::OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| VaultError::Random(error.to_string()))?;
     Ok(bytes)
 }

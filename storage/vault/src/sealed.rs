@@ -45,18 +45,25 @@ impl<'a> Parts<'a> {
 }
 
 /// `None` only for plain values over 256 GiB, which the cipher cannot take.
-pub(crate) fn seal(key: &DataKey, nonce: [u8; NONCE_LENGTH], aad: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn seal(
+    key: &DataKey,
+    nonce: [u8; NONCE_LENGTH],
+    aad: &[u8],
+    plain: &[u8],
+) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(OVERHEAD + plain.len());
     out.push(VERSION);
     out.extend_from_slice(&key.id.to_be_bytes());
     out.extend_from_slice(&nonce);
     out.extend_from_slice(plain);
-    let tag: Tag =
-        cipher(key).encrypt_inout_detached(&XNonce::from(nonce), aad, (&mut out[HEADER..]).into()).ok()?;
+    let tag: Tag = cipher(key)
+        .encrypt_inout_detached(&XNonce::from(nonce), aad, (&mut out[HEADER..]).into())
+        .ok()?;
     out.extend_from_slice(&tag);
     Some(out)
 }
 
 fn cipher(key: &DataKey) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&Key::from(*key.bytes))
+    // Borrowed, so that no copy of the key is left behind on the stack.
+    XChaCha20Poly1305::new(<&Key>::from(&*key.bytes))
 }

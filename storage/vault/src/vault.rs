@@ -15,6 +15,9 @@ pub const CHECK_ROW: TenantId = TenantId::NIL;
 
 const CHECK_TEXT: &[u8] = b"impresario master key check 1";
 
+/// A row of the keys' table: whose it is, and its stored bytes.
+pub type Row = (TenantId, Vec<u8>);
+
 /// The data keys of a node's tenants, and what is done with them. Shared by reference counting.
 pub struct Vault {
     inner: RwLock<Inner>,
@@ -72,9 +75,35 @@ impl Vault {
     /// [`VaultError::WrongMasterKey`], [`VaultError::DamagedRow`], [`VaultError::Random`].
     pub fn open(
         master: MasterKey,
-        rows: impl IntoIterator<Item = (TenantId, Vec<u8>)>,
+        rows: impl IntoIterator<Item = Row>,
     ) -> Result<Self, VaultError> {
+        Self::open_rows(master, rows.into_iter().collect())
+    }
+
+    /// As [`Vault::open`], for a rotation of the master key that may have been cut short: if the
+    /// rows are still wrapped by `previous`, they are wrapped by `master` here. The second part of
+    /// the answer is then the rows to commit in one batch (see [`Vault::rotate_master`]); it is
+    /// empty if the rotation was done.
+    ///
+    /// # Errors
+    /// As [`Vault::open`]; [`VaultError::WrongMasterKey`] if neither key opens the rows.
+    pub fn open_rotating(
+        master: MasterKey,
+        previous: MasterKey,
+        rows: impl IntoIterator<Item = Row>,
+    ) -> Result<(Self, Vec<Row>), VaultError> {
         let rows: Vec<_> = rows.into_iter().collect();
+        match Self::open_rows(previous, rows.clone()) {
+            Ok(vault) => {
+                let rewrapped = vault.rotate_master(master)?;
+                Ok((vault, rewrapped))
+            }
+            Err(VaultError::WrongMasterKey) => Ok((Self::open_rows(master, rows)?, Vec::new())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_rows(master: MasterKey, rows: Vec<Row>) -> Result<Self, VaultError> {
         // The check row goes first: with it, a failure of another row is damage, not a wrong key.
         let check = rows.iter().find(|(tenant, _)| *tenant == CHECK_ROW);
         let checked = match check {
@@ -109,7 +138,8 @@ impl Vault {
         if tenant == CHECK_ROW || inner.tenants.contains_key(&tenant) {
             return Err(VaultError::AlreadyProvisioned(tenant));
         }
-        let keys = TenantKeys::new(vec![DataKey::fresh(FIRST)?]).ok_or(VaultError::UnknownTenant(tenant))?;
+        let keys = TenantKeys::new(vec![DataKey::fresh(FIRST)?])
+            .ok_or(VaultError::UnknownTenant(tenant))?;
         keys.wrap(tenant.as_bytes(), &inner.master, &self.nonces)
     }
 
@@ -140,13 +170,19 @@ impl Vault {
     /// # Errors
     /// [`VaultError::UnknownTenant`], [`VaultError::UnknownKey`], [`VaultError::UnknownLayout`],
     /// [`VaultError::Unauthentic`].
-    pub fn open_sealed(&self, tenant: TenantId, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+    pub fn open_sealed(
+        &self,
+        tenant: TenantId,
+        aad: &[u8],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, VaultError> {
         let keys = self.keys(tenant)?;
         let parts = Parts::of(sealed).map_err(|malformed| match malformed {
             Malformed::Short => VaultError::Unauthentic,
             Malformed::Version(version) => VaultError::UnknownLayout(version),
         })?;
-        let key = keys.by_id(parts.key_id).ok_or(VaultError::UnknownKey { tenant, key: parts.key_id })?;
+        let key =
+            keys.by_id(parts.key_id).ok_or(VaultError::UnknownKey { tenant, key: parts.key_id })?;
         parts.open(key, aad).ok_or(VaultError::Unauthentic)
     }
 
@@ -155,7 +191,12 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::UnknownTenant`].
-    pub fn blind(&self, tenant: TenantId, domain: u8, value: &[u8]) -> Result<[u8; 16], VaultError> {
+    pub fn blind(
+        &self,
+        tenant: TenantId,
+        domain: u8,
+        value: &[u8],
+    ) -> Result<[u8; 16], VaultError> {
         Ok(self.keys(tenant)?.blind(domain, value))
     }
 
@@ -177,7 +218,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::TooLarge`] never in practice.
-    pub fn rotate_master(&self, master: MasterKey) -> Result<Vec<(TenantId, Vec<u8>)>, VaultError> {
+    pub fn rotate_master(&self, master: MasterKey) -> Result<Vec<Row>, VaultError> {
         let mut inner = self.inner.write();
         let mut rows = vec![(CHECK_ROW, self.check_row(&master)?)];
         for (tenant, keys) in &inner.tenants {
@@ -209,7 +250,8 @@ impl Vault {
     }
 
     fn check_row(&self, master: &MasterKey) -> Result<Vec<u8>, VaultError> {
-        sealed::seal(master.key(), self.nonces.draw(), CHECK_TEXT, CHECK_TEXT).ok_or(VaultError::TooLarge)
+        sealed::seal(master.key(), self.nonces.draw(), CHECK_TEXT, CHECK_TEXT)
+            .ok_or(VaultError::TooLarge)
     }
 }
 
@@ -231,6 +273,8 @@ fn refused(error: RowError, tenant: TenantId, master_is_right: bool) -> VaultErr
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("tenants", &self.inner.read().tenants.len()).finish_non_exhaustive()
+        f.debug_struct("Vault")
+            .field("tenants", &self.inner.read().tenants.len())
+            .finish_non_exhaustive()
     }
 }

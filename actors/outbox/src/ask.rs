@@ -1,0 +1,81 @@
+//! Asking one entity on behalf of another.
+
+use impresario_kernel::{Coded, Entity, EntityKey};
+use impresario_profile::Profile;
+use impresario_router::{AskError, Failure, IdempotencyKey};
+use impresario_tenant::Tenant;
+
+use crate::backoff;
+use crate::book::Row;
+use crate::parts::{Common, Origin, is_final};
+use crate::work::Ask;
+
+/// What became of a row.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Its row can go.
+    Done,
+    /// Ask again after this many milliseconds.
+    Again {
+        /// From now.
+        wait_ms: i64,
+    },
+}
+
+/// Makes one try. The receiver dedupes by the row's key, so trying again is safe.
+pub(crate) async fn ask(common: &Common, row: &Row<Ask>) -> Asked {
+    let tenant = row.source.tenant;
+    let outcome = match &*row.ask {
+        Ask::Profile { to, command, key } => {
+            let to = EntityKey::new(tenant, impresario_profile::KIND, *to);
+            ask_one::<Profile>(common, row, to, command, *key).await
+        }
+        Ask::Tenant(command) => {
+            ask_one::<Tenant>(common, row, impresario_tenant::key(tenant), command, None).await
+        }
+    };
+    let Err(failure) = outcome else { return Asked::Done };
+    let tries = row.tries.saturating_add(1);
+    let options = common.options();
+    let asked_ms = failure
+        .retry_after_ms()
+        .map_or(options.backoff_max_ms, |ms| i64::try_from(ms).unwrap_or(0));
+    let seed = backoff::seed_of(&row.key, tries);
+    let wait_ms =
+        backoff::wait_ms(tries, options.backoff_ms, options.backoff_max_ms, seed, asked_ms);
+    tracing::debug!(entity.key = %row.source, code = failure.code(), tries, wait_ms, "entity message failed, asked again");
+    metrics::counter!("impresario_outbox_retries_total", "code" => failure.code()).increment(1);
+    Asked::Again { wait_ms }
+}
+
+/// `Err` if asking again can help.
+async fn ask_one<E>(
+    common: &Common,
+    row: &Row<Ask>,
+    to: EntityKey,
+    command: &E::Command,
+    key: Option<IdempotencyKey>,
+) -> Result<(), Failure>
+where
+    E: Entity,
+    E::Command: Clone,
+{
+    let key = key.unwrap_or_else(|| IdempotencyKey::of(&row.key));
+    let code = match common.ask::<E>(to, command.clone(), key, row.trace).await {
+        Ok(_) => return Ok(()),
+        Err(AskError::Rejected(rejection)) => rejection.code(),
+        Err(AskError::Failed(failure)) if is_final(&failure) => {
+            tracing::warn!(entity.key = %to, code = failure.code(), trace = %row.trace, "entity message dropped");
+            return Ok(());
+        }
+        Err(AskError::Failed(failure)) => return Err(failure),
+    };
+    tracing::warn!(entity.key = %to, code, trace = %row.trace, "entity message refused, set aside");
+    metrics::counter!("impresario_outbox_refused_total", "kind" => E::KIND.name, "code" => code)
+        .increment(1);
+    let origin = Origin { key: &row.key, at: row.at, trace: row.trace };
+    match common.set_aside::<E>(&to, command, code, &origin).await {
+        Err(failure) if !is_final(&failure) => Err(failure),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use impresario_ids::{ProfileId, TenantId};
+use impresario_router::Failure;
+
+/// Where the outbox learns of a tenant's webhook endpoints. A closure will do.
+pub trait Tenants: Send + Sync + 'static {
+    /// The tenant's state as of a recent commit.
+    ///
+    /// # Errors
+    /// [`Failure::UnknownTenant`] if there is none; other failures are tried again.
+    fn state(&self, tenant: TenantId) -> Result<Arc<impresario_tenant::State>, Failure>;
+}
+
+impl<F> Tenants for F
+where
+    F: Fn(TenantId) -> Result<Arc<impresario_tenant::State>, Failure> + Send + Sync + 'static,
+{
+    fn state(&self, tenant: TenantId) -> Result<Arc<impresario_tenant::State>, Failure> {
+        self(tenant)
+    }
+}
+
+/// Where the outbox learns which profiles a tenant has. A closure will do.
+pub trait ProfileWalk: Send + Sync + 'static {
+    /// Up to `limit` profiles in the order of their ids, those after `after`; empty at the end. A
+    /// profile that exists throughout the walk is met; one that appears meanwhile may be missed,
+    /// because it was decided under the new policy already.
+    ///
+    /// # Errors
+    /// If the profiles cannot be read; the walk begins anew later.
+    fn page(
+        &self,
+        tenant: TenantId,
+        after: Option<ProfileId>,
+        limit: usize,
+    ) -> Result<Vec<ProfileId>, Failure>;
+}
+
+impl<F> ProfileWalk for F
+where
+    F: Fn(TenantId, Option<ProfileId>, usize) -> Result<Vec<ProfileId>, Failure>
+        + Send
+        + Sync
+        + 'static,
+{
+    fn page(
+        &self,
+        tenant: TenantId,
+        after: Option<ProfileId>,
+        limit: usize,
+    ) -> Result<Vec<ProfileId>, Failure> {
+        self(tenant, after, limit)
+    }
+}

@@ -1,0 +1,256 @@
+//! The stored bytes of this release. A line that is here stays here: later releases must read it.
+
+use impresario_kernel::{decode, encode};
+use minicbor::{Decode, Encode};
+
+use super::*;
+
+/// Each sample encodes to its line of the file, and the line decodes to what encodes so again.
+#[track_caller]
+fn check<T>(file: &str, samples: impl IntoIterator<Item = (&'static str, T)>)
+where
+    T: Encode<()> + for<'b> Decode<'b, ()> + Send + Sync + 'static,
+{
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let lines: Vec<_> = samples
+        .into_iter()
+        .map(|(name, value)| format!("{name} {}", hex(&encode(&value))))
+        .collect();
+    let got = lines.join("\n");
+    assert_eq!(got, file.trim_end(), "\n{got}\n");
+    for line in file.lines() {
+        let (name, digits) = line.split_once(' ').expect("a name and digits");
+        let bytes: Vec<u8> = (0..digits.len() / 2)
+            .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("hexadecimal"))
+            .collect();
+        let value: T = decode(&bytes).expect(name);
+        assert_eq!(hex(&encode(&value)), digits, "{name}");
+    }
+}
+
+fn full_patch() -> Patch {
+    Patch {
+        name: Some("Acme".to_owned()),
+        domain: Some("acme.example".to_owned()),
+        branding: Some(Branding {
+            display_name: "ACME".to_owned(),
+            logo_url: "https://acme.example/l.png".to_owned(),
+            colours: [("primary".to_owned(), "#0a0b0c".to_owned())].into(),
+        }),
+        allowed_origins: Some(vec!["*.acme.example".to_owned()]),
+        session_idle_minutes: Some(30),
+        retention_days: Some(0),
+        time_zone: Some("Europe/Berlin".to_owned()),
+    }
+}
+
+fn overrides() -> Overrides {
+    Overrides {
+        requests_per_day: Some(1),
+        burst_per_second: Some(2),
+        profiles: Some(3),
+        segments: Some(4),
+        computed: Some(5),
+        keys: Some(6),
+        endpoints: Some(7),
+    }
+}
+
+fn endpoint_patch() -> EndpointPatch {
+    EndpointPatch {
+        url: Some("https://hooks.example/9".to_owned()),
+        description: Some("d".to_owned()),
+        events: Some(vec!["*".to_owned()]),
+        enabled: Some(true),
+    }
+}
+
+fn commands() -> Vec<(&'static str, Command)> {
+    let body = || Personal("{}".to_owned());
+    let message = MessageId::from_bytes([9; 16]);
+    let expiring = NewKey { expires_at: Some(Timestamp::from_ms(9)), ..new_key(2) };
+    vec![
+        ("onboard", onboard(Plan::Pro)),
+        ("update", Command::Update { patch: full_patch() }),
+        ("update_nothing", Command::Update { patch: Patch::default() }),
+        ("change_plan", Command::ChangePlan { plan: Plan::Enterprise }),
+        ("override_limits", Command::OverrideLimits { overrides: overrides() }),
+        ("create_key", create_key(1)),
+        ("create_expiring_key", Command::CreateKey { key: expiring }),
+        ("rotate_key", rotate_key(1, 2, 3)),
+        ("revoke_key", revoke_key(1)),
+        ("suspend", suspend()),
+        ("resume", Command::Resume),
+        ("mark_exported", Command::MarkExported),
+        ("delete", Command::Delete),
+        ("publish_segment", publish(1, 2, "vip")),
+        ("withdraw_segment", withdraw(1)),
+        ("define_computed", Command::DefineComputed { spec: "{}".to_owned() }),
+        ("remove_computed", Command::RemoveComputed { name: "orders".to_owned() }),
+        ("add_endpoint", add_endpoint(1, &["segment.*"])),
+        ("update_endpoint", Command::UpdateEndpoint { id: endpoint(1), patch: endpoint_patch() }),
+        ("remove_endpoint", Command::RemoveEndpoint { id: endpoint(1) }),
+        ("disable_endpoint", disable(1)),
+        (
+            "rotate_endpoint_secret",
+            Command::RotateEndpointSecret {
+                id: endpoint(1),
+                secret: Personal(WHSEC.to_owned()),
+                grace_ms: 5,
+            },
+        ),
+        (
+            "replay_delivery",
+            Command::ReplayDelivery {
+                endpoint: endpoint(1),
+                message,
+                kind: "segment.left".to_owned(),
+                body: body(),
+            },
+        ),
+    ]
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    let at = Timestamp::from_ms(1_700_000_000_000);
+    let Command::AddEndpoint { endpoint: added } = add_endpoint(1, &["segment.*"]) else {
+        unreachable!()
+    };
+    let (name, domain, plan) = ("Acme".to_owned(), "acme.example".to_owned(), Plan::Free);
+    vec![
+        ("onboarded", Event::Onboarded { name, domain, plan, pepper: pepper(), at }),
+        ("updated", Event::Updated { patch: full_patch(), at }),
+        ("plan_changed", Event::PlanChanged { plan: Plan::Pro, at }),
+        ("limits_overridden", Event::LimitsOverridden { overrides: overrides(), at }),
+        ("key_created", Event::KeyCreated { key: new_key(1), replaces: None, at }),
+        (
+            "key_created_by_rotation",
+            Event::KeyCreated { key: new_key(2), replaces: Some(new_key(1).id), at },
+        ),
+        ("key_expiry_set", Event::KeyExpirySet { id: new_key(1).id, expires_at: at }),
+        ("key_revoked", Event::KeyRevoked { id: new_key(1).id, at }),
+        ("suspended", Event::Suspended { reason: "unpaid".to_owned(), at }),
+        ("resumed", Event::Resumed { at }),
+        ("exported", Event::Exported { at }),
+        ("deleted", Event::Deleted { at }),
+        (
+            "segment_published",
+            Event::SegmentPublished {
+                segment: segment(1),
+                version: 2,
+                name: "vip".to_owned(),
+                rule: "{}".to_owned(),
+                at,
+            },
+        ),
+        ("segment_withdrawn", Event::SegmentWithdrawn { segment: segment(1), at }),
+        (
+            "computed_defined",
+            Event::ComputedDefined { name: "n".to_owned(), spec: "{}".to_owned(), at },
+        ),
+        ("computed_removed", Event::ComputedRemoved { name: "n".to_owned(), at }),
+        ("endpoint_added", Event::EndpointAdded { endpoint: added, at }),
+        (
+            "endpoint_updated",
+            Event::EndpointUpdated { id: endpoint(1), patch: endpoint_patch(), at },
+        ),
+        ("endpoint_removed", Event::EndpointRemoved { id: endpoint(1), at }),
+        (
+            "endpoint_disabled",
+            Event::EndpointDisabled { id: endpoint(1), reason: "gone_410".to_owned(), at },
+        ),
+        (
+            "endpoint_secret_rotated",
+            Event::EndpointSecretRotated {
+                id: endpoint(1),
+                secret: Personal(WHSEC.to_owned()),
+                previous_until: at,
+                at,
+            },
+        ),
+        (
+            "delivery_replayed",
+            Event::DeliveryReplayed {
+                endpoint: endpoint(1),
+                message: MessageId::from_bytes([9; 16]),
+                at,
+            },
+        ),
+    ]
+}
+
+fn effects() -> Vec<(&'static str, Effect)> {
+    let (endpoint, message, kind) =
+        (endpoint(1), MessageId::from_bytes([9; 16]), "segment.left".to_owned());
+    vec![
+        ("sweep", Effect::Sweep { segment: segment(1), version: 2 }),
+        (
+            "webhook",
+            Effect::Webhook {
+                endpoint,
+                message,
+                kind: kind.clone(),
+                at: Timestamp::from_ms(5),
+                data: Personal("{}".to_owned()),
+            },
+        ),
+        ("replay", Effect::Replay { endpoint, message, kind, body: Personal("{}".to_owned()) }),
+    ]
+}
+
+/// A state in which every field has a value.
+fn full_state() -> State {
+    let mut state = State::default();
+    let skipped =
+        ["resumed", "deleted", "endpoint_removed", "computed_removed", "segment_withdrawn"];
+    for (_, event) in events().into_iter().filter(|(name, _)| !skipped.contains(name)) {
+        state.apply(&event);
+    }
+    state
+}
+
+fn answers() -> Vec<(&'static str, Answer)> {
+    let state = full_state();
+    let now = Timestamp::from_ms(0);
+    vec![
+        ("no_tenant", Answer::Tenant(None)),
+        ("tenant", Answer::Tenant(Some(View::of(TENANT, &state)))),
+        ("keys", Answer::Keys(state.keys().map(|key| KeyView::of(key, now)).collect())),
+        ("endpoints", Answer::Endpoints(state.endpoints().map(EndpointView::of).collect())),
+    ]
+}
+
+#[test]
+fn stored_commands() {
+    check(include_str!("../golden/commands.txt"), commands());
+}
+
+#[test]
+fn stored_events() {
+    check(include_str!("../golden/events.txt"), events());
+}
+
+#[test]
+fn stored_effects() {
+    check(include_str!("../golden/effects.txt"), effects());
+}
+
+#[test]
+fn stored_states() {
+    let mut deleted = full_state();
+    deleted.apply(&Event::Deleted { at: Timestamp::from_ms(5) });
+    let states = [("empty", State::default()), ("full", full_state()), ("deleted", deleted)];
+    check(include_str!("../golden/states.txt"), states);
+}
+
+#[test]
+fn stored_replies() {
+    check(include_str!("../golden/replies.txt"), [("reply", Reply { version: 3, changed: true })]);
+}
+
+#[test]
+fn stored_queries_and_answers() {
+    let queries = [("get", Query::Get), ("keys", Query::Keys), ("endpoints", Query::Endpoints)];
+    check(include_str!("../golden/queries.txt"), queries);
+    check(include_str!("../golden/answers.txt"), answers());
+}

@@ -1,0 +1,159 @@
+//! C3: no route gives a tenant anything of another, whichever ids and keys it is given.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use impresario_chaos_tests::{Api, Options, Tenant, TestServer};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// In every value that the victim stores.
+const MARK: &str = "victimsecretmark";
+
+/// One operation of the OpenAPI document.
+#[derive(Debug)]
+struct Operation {
+    method: Method,
+    path: String,
+    /// Names of the parameters in the path.
+    parameters: Vec<String>,
+    has_body: bool,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_route_crosses_the_border_between_tenants() -> Result<()> {
+    let server = TestServer::start(Options::default())?;
+    let root = server.root()?;
+    let victim = Tenant::onboard(&root, &format!("{MARK} Ltd")).await?;
+    let ids = furnish(&victim).await?;
+    let stranger = Tenant::onboard(&root, "stranger").await?;
+    let before = everything(&victim).await?;
+    let operations = operations(&root.get("/openapi.json").await?.ok()?)?;
+    ensure!(operations.len() > 20, "the document lists the routes");
+    let mut tried = 0;
+    for operation in &operations {
+        for (name, caller) in callers(&stranger) {
+            tried += try_one(operation, &ids, name, &caller, &victim).await?;
+        }
+    }
+    ensure!(tried > 100, "only {tried} requests were tried");
+    ensure!(everything(&victim).await? == before, "something of the victim changed");
+    Ok(())
+}
+
+/// The stranger's credentials, and some that are none.
+fn callers(stranger: &Tenant) -> Vec<(&'static str, Api)> {
+    let none = stranger.write.with_token("");
+    let garbage = stranger.write.with_token("imp_sk_garbage");
+    vec![
+        ("secret key", stranger.secret.clone()),
+        ("write key", stranger.write.clone()),
+        ("no key", none),
+        ("garbage", garbage),
+    ]
+}
+
+/// Gives the victim one of everything; the ids by what they are of.
+async fn furnish(victim: &Tenant) -> Result<BTreeMap<&'static str, String>> {
+    let traits = json!({"userId": MARK, "anonymousId": format!("anon{MARK}"), "traits": {"email": format!("{MARK}@example.org")}});
+    victim.write.post("/v1/identify", &traits).await?.ok()?;
+    victim.track(MARK, MARK, json!({ "note": MARK })).await?.ok()?;
+    let segment = victim.add_segment(MARK, &json!({"event": MARK, "at_least": 1})).await?;
+    let endpoint = victim.add_endpoint("https://hooks.example.org/in").await?.id;
+    let profile =
+        victim.profile(MARK).await?["id"].as_str().context("the profile's id")?.to_owned();
+    let key = victim.first_key().await?;
+    Ok(BTreeMap::from([
+        ("tenant", victim.id.clone()),
+        ("segment", segment),
+        ("endpoint", endpoint),
+        ("profile", profile),
+        ("user", MARK.to_owned()),
+        ("key", key),
+    ]))
+}
+
+/// What the victim's own key shows of it.
+async fn everything(victim: &Tenant) -> Result<Vec<Value>> {
+    let mut seen = vec![victim.profile(MARK).await?];
+    seen.extend(victim.history(MARK).await?);
+    for path in ["/api/v1/keys", "/api/v1/segments", "/api/v1/webhooks"] {
+        seen.push(victim.secret.get(path).await?.ok()?);
+    }
+    Ok(seen)
+}
+
+fn operations(document: &Value) -> Result<Vec<Operation>> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().context("paths")? {
+        for (method, operation) in item.as_object().context("a path")? {
+            let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
+            if !matches!(method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") {
+                continue;
+            }
+            let parameters = path
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split_once('}'))
+                .map(|(name, _)| name.to_owned())
+                .collect();
+            let has_body = operation.get("requestBody").is_some();
+            found.push(Operation { method, path: path.clone(), parameters, has_body });
+        }
+    }
+    Ok(found)
+}
+
+/// The victim's id for a parameter of this name.
+fn id_for<'a>(ids: &'a BTreeMap<&'static str, String>, path: &str, parameter: &str) -> &'a str {
+    let hint =
+        format!("{} {}", parameter, path.split(&format!("{{{parameter}}}")).next().unwrap_or(""));
+    let kinds = ["endpoint", "webhook", "segment", "key", "user", "profile", "tenant"];
+    let kind = kinds
+        .iter()
+        .find(|kind| parameter.contains(*kind))
+        .or_else(|| kinds.iter().find(|kind| hint.contains(*kind)));
+    let kind = match kind {
+        Some(&"webhook") => "endpoint",
+        Some(kind) => kind,
+        None => "user",
+    };
+    ids.get(kind).map_or(MARK, String::as_str)
+}
+
+/// Tries a route with the victim's ids; how many requests that were.
+async fn try_one(
+    operation: &Operation,
+    ids: &BTreeMap<&'static str, String>,
+    name: &str,
+    caller: &Api,
+    victim: &Tenant,
+) -> Result<usize> {
+    let mut path = operation.path.clone();
+    for parameter in &operation.parameters {
+        path = path.replace(&format!("{{{parameter}}}"), id_for(ids, &operation.path, parameter));
+    }
+    // Streams have no end to wait for; they are bound to the key's tenant like the rest.
+    if path.contains("/live") || path.contains("/ws/") || path.contains("/tail") {
+        return Ok(0);
+    }
+    let mut request = caller.request(operation.method.clone(), &path);
+    if operation.has_body {
+        request =
+            request.json(&json!({"userId": "s", "event": "e", "name": "s", "tenant": victim.id}));
+    }
+    let answer =
+        caller.send(request).await.with_context(|| format!("{} {path}", operation.method))?;
+    let shown =
+        format!("{} {path} with {name}: {} {}", operation.method, answer.status, answer.body);
+    ensure!(answer.status < 500, "{shown}");
+    ensure!(
+        !answer.body.to_string().replace(&path, "").contains(MARK),
+        "the victim shows: {shown}"
+    );
+    let is_public = operation.path.starts_with("/docs") || operation.path == "/openapi.json";
+    if !operation.parameters.is_empty() && !is_public {
+        ensure!(matches!(answer.status, 400 | 401 | 403 | 404), "not refused: {shown}");
+    }
+    Ok(1)
+}

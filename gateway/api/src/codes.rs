@@ -1,0 +1,158 @@
+//! The registry of problem codes: one row per code, one page in `docs/errors/` per row.
+
+/// A stable problem code. Its meaning never changes; a new meaning gets a new code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Lower-case words joined by underscores.
+    pub name: &'static str,
+    /// The HTTP status it is answered with (a route may have to use another one for compatibility).
+    pub status: u16,
+    /// The code in words.
+    pub title: &'static str,
+    /// Whether the same request may succeed later without being changed.
+    pub retryable: bool,
+    /// The text of `docs/errors/<name>.md`.
+    pub page: &'static str,
+}
+
+impl Code {
+    /// The row of a code, if it is registered.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|code| code.name == name).copied()
+    }
+}
+
+macro_rules! codes {
+    ($($ident:ident = $name:literal, $status:literal, $retry:ident, $title:literal;)*) => {
+        $(
+            #[doc = concat!($title, " (`", $name, "`, HTTP ", stringify!($status), ").")]
+            pub const $ident: Code = Code {
+                name: $name,
+                status: $status,
+                title: $title,
+                retryable: codes!(@ $retry),
+                // A code without a page does not compile.
+                page: include_str!(concat!("../../../docs/errors/", $name, ".md")),
+            };
+        )*
+        /// Every code.
+        pub const ALL: &[&Code] = &[$(&$ident),*];
+    };
+    (@ again) => { true };
+    (@ never) => { false };
+}
+
+// Grouped as a reader would look for them. `again`: the same request may succeed later.
+codes! {
+    // The body as text.
+    MALFORMED_JSON = "malformed_json", 400, never, "The body is not valid JSON";
+    INVALID_UTF8 = "invalid_utf8", 400, never, "The body is not valid UTF-8";
+    NESTED_TOO_DEEP = "nested_too_deep", 400, never, "The JSON is nested too deeply";
+    NUL_CHARACTER = "nul_character", 400, never, "A text contains the NUL character";
+    NUMBER_OUT_OF_RANGE = "number_out_of_range", 400, never, "A number is beyond the range of a 64-bit float";
+    BODY_TOO_LARGE = "body_too_large", 413, never, "The body is too large";
+    EVENT_TOO_LARGE = "event_too_large", 400, never, "An event is larger than 32 KB";
+    TOO_MANY_EVENTS = "too_many_events", 400, never, "A batch has more than 2 500 events";
+    ENCODING_UNSUPPORTED = "encoding_unsupported", 415, never, "The content encoding is not supported";
+    ENCODING_INVALID = "encoding_invalid", 400, never, "The body does not decompress";
+    REQUEST_TIMEOUT = "request_timeout", 408, again, "The body arrived too slowly";
+
+    // The request as a whole.
+    INVALID_REQUEST = "invalid_request", 400, never, "The request does not have the expected shape";
+    PARAMETER_INVALID = "parameter_invalid", 400, never, "A path or query parameter is not valid";
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid", 400, never, "The Idempotency-Key header is not valid";
+    ROUTE_NOT_FOUND = "route_not_found", 404, never, "There is no such route";
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, never, "The route does not take this method";
+    ID_INVALID = "id_invalid", 400, never, "An id is not valid";
+    UPGRADE_REQUIRED = "upgrade_required", 426, never, "The route speaks WebSocket";
+
+    // Who asks, and whether they may.
+    CREDENTIAL_MISSING = "credential_missing", 401, never, "No credential was given";
+    CREDENTIAL_INVALID = "credential_invalid", 401, never, "The credential is not valid";
+    KEY_REVOKED = "key_revoked", 401, never, "The API key was revoked";
+    KEY_EXPIRED = "key_expired", 401, never, "The API key has expired";
+    TOKEN_EXPIRED = "token_expired", 401, never, "The token has expired";
+    TOKEN_INVALID = "token_invalid", 401, never, "The token is not valid";
+    SCOPE_MISSING = "scope_missing", 403, never, "The credential lacks a scope";
+    ROOT_REQUIRED = "root_required", 403, never, "Only the root token may do this";
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed", 403, never, "The tenant does not allow this origin";
+    USER_MISMATCH = "user_mismatch", 403, never, "The token speaks for another user";
+
+    // How much.
+    RATE_LIMITED = "rate_limited", 429, again, "Too many requests in a short time";
+    QUOTA_EXHAUSTED = "quota_exhausted", 429, again, "The daily quota of the plan is used up";
+    TOO_MANY_SUBSCRIBERS = "too_many_subscribers", 429, again, "Too many live connections of this tenant";
+
+    // Events.
+    TYPE_UNKNOWN = "type_unknown", 400, never, "The event type is missing or unknown";
+    USER_OR_ANONYMOUS_ID_MISSING = "no_user_anon_id", 400, never, "Neither userId nor anonymousId was given";
+    FIELD_TYPE_WRONG = "field_type_wrong", 400, never, "A field has the wrong JSON type";
+    TIMESTAMP_INVALID = "timestamp_invalid", 400, never, "A timestamp is not ISO 8601";
+    TIMESTAMP_ABSURD = "timestamp_absurd", 400, never, "A timestamp cannot be true";
+    QUARANTINE_BATCH_TOO_LARGE = "quarantine_batch_too_large", 400, never, "Too many refused events at once";
+
+    // Ours.
+    OVERLOADED = "overloaded", 503, again, "Too much work is waiting";
+    UNAVAILABLE = "unavailable", 503, again, "The part that would answer is not available";
+    SHUTTING_DOWN = "shutting_down", 503, again, "The server is stopping";
+    DEADLINE_EXCEEDED = "deadline_exceeded", 504, again, "There was no answer in time";
+    OUTCOME_UNKNOWN = "outcome_unknown", 503, again, "It is not known whether the request was done";
+    UNKNOWN_TENANT = "unknown_tenant", 404, never, "There is no such tenant";
+    ENTITY_RESTARTING = "entity_restarting", 503, again, "An entity is restarting after a crash";
+    ENTITY_CRASHED = "entity_crashed", 500, again, "An entity crashed on this request";
+    DEAD_LETTERED = "dead_lettered", 500, never, "The request was set aside because it kept crashing";
+    STORE_DAMAGED = "store_damaged", 500, never, "Stored data cannot be read";
+    ADMIN_NOT_FOUND = "admin_not_found", 404, never, "The node has nothing by that name";
+    INTERNAL = "internal", 500, again, "Something unexpected happened in the server";
+
+    // The tenant.
+    TENANT_NOT_ONBOARDED = "tenant_not_onboarded", 404, never, "There is no such tenant";
+    TENANT_ALREADY_ONBOARDED = "tenant_already_onboarded", 409, never, "The tenant exists with other details";
+    TENANT_SUSPENDED = "tenant_suspended", 403, never, "The tenant is suspended";
+    TENANT_DELETED = "tenant_deleted", 410, never, "The tenant was deleted";
+    SETTINGS_INVALID = "settings_invalid", 422, never, "Settings are not valid";
+    API_KEY_INVALID = "api_key_invalid", 422, never, "The description of an API key is not valid";
+    ENDPOINT_INVALID = "endpoint_invalid", 422, never, "A webhook endpoint is not valid";
+    COMPUTED_TRAIT_INVALID = "computed_trait_invalid", 422, never, "A computed trait is not valid";
+    SEGMENT_RULE_INVALID = "segment_rule_invalid", 422, never, "A segment's rule is not valid";
+    WEBHOOK_MESSAGE_INVALID = "webhook_message_invalid", 422, never, "A webhook message cannot be replayed";
+    LIMITS_INVALID = "limits_invalid", 422, never, "Overrides of limits are not valid";
+    PLAN_LIMIT_REACHED = "plan_limit_reached", 403, never, "The plan allows no more of these";
+    API_KEY_UNKNOWN = "api_key_unknown", 404, never, "There is no such API key";
+    API_KEY_DEAD = "api_key_dead", 409, never, "The API key no longer works";
+    API_KEY_ID_TAKEN = "api_key_id_taken", 409, never, "Another API key has this id";
+    ENDPOINT_UNKNOWN = "endpoint_unknown", 404, never, "There is no such webhook endpoint";
+    ENDPOINT_ID_TAKEN = "endpoint_id_taken", 409, never, "Another webhook endpoint has this id";
+    ENDPOINT_DISABLED = "endpoint_disabled", 409, never, "The webhook endpoint is disabled";
+    COMPUTED_TRAIT_UNKNOWN = "computed_trait_unknown", 404, never, "There is no such computed trait";
+
+    // The profile.
+    MESSAGE_ID_INVALID = "message_id_invalid", 400, never, "A message id is not valid";
+    EVENT_NAME_INVALID = "event_name_invalid", 400, never, "An event name is missing or too long";
+    FIELD_MISSING = "field_missing", 400, never, "A field is missing that this call needs";
+    NOT_AN_OBJECT = "not_an_object", 400, never, "A field must be a JSON object";
+    FIELD_TOO_LARGE = "field_too_large", 400, never, "A field is larger than a profile may keep";
+    FIELD_TOO_DEEP = "field_too_deep", 400, never, "A field nests too deeply";
+    TRAITS_TOO_MANY = "traits_too_many", 422, never, "The profile would have too many traits";
+    TRAITS_TOO_LARGE = "traits_too_large", 422, never, "The traits of the profile would be too large";
+    TRAIT_NAME_INVALID = "trait_name_invalid", 400, never, "The name of a trait is not valid";
+    GROUPS_TOO_MANY = "groups_too_many", 422, never, "The profile would be in too many groups";
+    CONSENT_INVALID = "consent_invalid", 422, never, "A consent is not valid";
+    CONSENTS_TOO_MANY = "consents_too_many", 422, never, "The profile would have too many consents";
+    PROFILE_NOT_FOUND = "profile_not_found", 404, never, "There is no such profile";
+    PROFILE_MERGED = "profile_merged", 409, never, "The profile is merged into another one";
+    MERGE_CIRCLE = "merge_circle", 409, never, "The merge would go in a circle";
+    PROFILE_NOT_MERGED = "profile_not_merged", 409, never, "The profile is not merged into this one";
+
+    // Segments.
+    SEGMENT_NOT_FOUND = "segment_not_found", 404, never, "There is no such segment";
+    SEGMENT_NAME_INVALID = "segment_name_invalid", 422, never, "The name of a segment is not valid";
+    SEGMENT_DESCRIPTION_TOO_LONG = "segment_description_too_long", 422, never, "The description of a segment is too long";
+    SEGMENT_VERSION_CONFLICT = "segment_version_conflict", 409, never, "The segment was changed in between";
+    SEGMENT_VERSION_UNKNOWN = "segment_version_unknown", 409, again, "The version of the segment is not known here yet";
+    SEGMENT_ARCHIVED = "segment_archived", 409, never, "The segment is archived";
+
+    // Webhook deliveries.
+    DELIVERY_NOT_FOUND = "delivery_not_found", 404, never, "There is no such delivery";
+}

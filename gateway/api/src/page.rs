@@ -1,0 +1,84 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Give it as `cursor` for the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// How often an event happened in an hour, a day, or the whole time that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"event": "Order Completed", "from": "2026-11-20T12:00:00.000Z", "count": 17}))]
+pub struct EventCount {
+    /// The event's name.
+    pub event: String,
+    /// When the hour, the day or the time that was asked for began (UTC, by event time).
+    pub from: String,
+    /// How often.
+    pub count: i64,
+}
+
+/// What a tenant used in a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"meter": "events", "period": "2026-11-20", "count": 1234}))]
+pub struct UsageRow {
+    /// `events`, `active_profiles`, `messages` or `requests`.
+    pub meter: String,
+    /// A day (`2026-11-20`) or a month (`2026-11`), UTC, by time of receipt.
+    pub period: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// A piece of input that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": "3-17", "code": "no_user_anon_id", "detail": "every event needs userId or anonymousId",
+    "raw": "{\"type\":\"track\",\"event\":\"x\"}", "source": "/v1/batch",
+    "received_at": "2026-11-20T12:00:00.000Z"
+}))]
+pub struct QuarantineItem {
+    /// Its id.
+    pub id: String,
+    /// The stable code.
+    pub code: String,
+    /// What was wrong.
+    pub detail: String,
+    /// What was sent, at most 32 KB.
+    pub raw: String,
+    /// The route that it came by.
+    pub source: String,
+    /// When it came.
+    pub received_at: String,
+}
+
+/// How much was refused, by code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"counts": {"no_user_anon_id": 3}}))]
+pub struct QuarantineCounts {
+    /// Code to number.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// Which log messages are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"filter": "info,impresario_host=debug"}))]
+pub struct LogFilter {
+    /// A level, or levels by target separated by commas.
+    pub filter: String,
+}
+
+/// Whether a node can take requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"status": "ok"}))]
+pub struct Health {
+    /// `ok`, or `stopping`.
+    pub status: String,
+}

@@ -1,0 +1,88 @@
+use impresario_http::PortError;
+use impresario_ids::{Id, Kind, ProfileId, QuarantineId, SegmentId, TenantId};
+use impresario_kernel::{Entity, EntityKey, EntityKind};
+use impresario_profile::Profile;
+use impresario_quarantine::Quarantine;
+use impresario_router::Failure;
+use impresario_segment::Segment;
+use impresario_tenant::Tenant;
+use serde_json::{Value, json};
+
+use super::{Admin, internal};
+
+impl Admin {
+    pub(super) fn top_value(&self, kind: Option<&str>, limit: usize) -> Value {
+        let top = self.parts.host.top(kind, limit);
+        let shown: Vec<Value> = top
+            .into_iter()
+            .map(|info| {
+                json!({
+                    "tenant": info.key.tenant,
+                    "kind": info.kind,
+                    "id": id_text(&info.key),
+                    "partition": self.parts.host.partition_of(&info.key).0,
+                    "pending": info.pending,
+                    "seq": info.seq,
+                    "idle_ms": self.now().since_ms(info.last_used),
+                    "down": info.down.map(|(until, reason)| json!({ "until_ms": until.as_ms(), "reason": reason })),
+                })
+            })
+            .collect();
+        json!({ "actors": shown })
+    }
+
+    pub(super) async fn show_value(&self, tenant: TenantId, kind: &str, id: &str) -> Result<Value, PortError> {
+        let key = key_of(tenant, kind, id)?;
+        let state = self.parts.host.show(key).await.map_err(|failure| match failure {
+            Failure::UnknownTenant => PortError::not_found("there is no such tenant"),
+            other => internal(other),
+        })?;
+        let is_active = |info: &impresario_host::EntityInfo| info.key == key;
+        let active = self.parts.host.top(Some(kind), usize::MAX).into_iter().find(is_active);
+        Ok(json!({
+            "tenant": tenant,
+            "kind": kind,
+            "id": id,
+            "partition": self.parts.host.partition_of(&key).0,
+            "seq": active.as_ref().map(|info| info.seq),
+            "pending": active.as_ref().map(|info| info.pending),
+            "timers": self.timers_of(&key)?,
+            "state": state,
+        }))
+    }
+}
+
+/// The address of an entity by the words of an operator.
+fn key_of(tenant: TenantId, kind: &str, id: &str) -> Result<EntityKey, PortError> {
+    match kind {
+        "tenant" => of::<impresario_ids::TenantKind>(tenant, Tenant::KIND, id),
+        "profile" => of::<impresario_ids::ProfileKind>(tenant, Profile::KIND, id),
+        "segment" => of::<impresario_ids::SegmentKind>(tenant, Segment::KIND, id),
+        "quarantine" => of::<impresario_ids::QuarantineKind>(tenant, Quarantine::KIND, id),
+        _ => Err(PortError::invalid("the kind is one of tenant, profile, segment, quarantine")),
+    }
+}
+
+fn of<K: Kind>(tenant: TenantId, kind: EntityKind, id: &str) -> Result<EntityKey, PortError> {
+    let id: Id<K> = id.parse().map_err(|error| PortError::invalid(format!("{error}")))?;
+    Ok(EntityKey::new(tenant, kind, id))
+}
+
+/// The entity's id with the prefix of its kind.
+pub(super) fn id_text(key: &EntityKey) -> String {
+    match key.kind {
+        code if code == Tenant::KIND.code => TenantId::from_bytes(key.id).to_string(),
+        code if code == Profile::KIND.code => ProfileId::from_bytes(key.id).to_string(),
+        code if code == Segment::KIND.code => SegmentId::from_bytes(key.id).to_string(),
+        code if code == Quarantine::KIND.code => QuarantineId::from_bytes(key.id).to_string(),
+        _ => key.to_string(),
+    }
+}
+
+/// The name of a kind by its stored code.
+pub(super) fn kind_name(code: u8) -> &'static str {
+    [Tenant::KIND, Profile::KIND, Segment::KIND, Quarantine::KIND]
+        .into_iter()
+        .find(|kind| kind.code == code)
+        .map_or("unknown", |kind| kind.name)
+}

@@ -1,0 +1,76 @@
+use impresario_http::PortError;
+use impresario_ids::TenantId;
+use serde_json::{Value, json};
+
+use super::{Admin, internal};
+
+impl Admin {
+    pub(super) fn node_value(&self) -> Value {
+        let host = &self.parts.host;
+        let kinds: Vec<Value> = host
+            .info()
+            .into_iter()
+            .map(|info| json!({ "kind": info.kind, "active": info.active, "down": info.down }))
+            .collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "listen": self.parts.config.http.listen,
+            "data": self.parts.config.node.data,
+            "up_ms": self.now().since_ms(self.started),
+            "partitions": host.journal().partitions(),
+            "tenants": host.vault().tenants().len(),
+            "under_way": self.parts.router.under_way(),
+            "kinds": kinds,
+            "failed_partitions": self.failed(),
+        })
+    }
+
+    fn failed(&self) -> Vec<Value> {
+        let failed = self.parts.host.failed_partitions();
+        failed.into_iter().map(|(partition, reason)| json!({ "partition": partition.0, "reason": reason })).collect()
+    }
+
+    pub(super) fn ready_value(&self) -> Value {
+        let failed = self.failed();
+        json!({ "ready": failed.is_empty(), "failed_partitions": failed })
+    }
+
+    pub(super) fn stores_value(&self) -> Value {
+        let stats = self.parts.host.journal().stats();
+        let partitions: Vec<Value> = (0_u16..)
+            .zip(&stats.partitions)
+            .map(|(number, partition)| {
+                json!({
+                    "partition": number,
+                    "applied": partition.applied,
+                    "checkpointed": partition.checkpointed,
+                    "state_bytes": partition.state_bytes,
+                    "dirty_rows": partition.dirty_rows,
+                })
+            })
+            .collect();
+        json!({
+            "log_bytes": stats.log_bytes,
+            "log_syncs": stats.log_syncs,
+            "batches": stats.batches,
+            "partitions": partitions,
+        })
+    }
+
+    pub(super) fn tenants_value(&self, after: Option<TenantId>, limit: usize) -> Result<Value, PortError> {
+        let tenants = self.parts.directory.tenants(after, limit).map_err(internal)?;
+        let shown: Vec<Value> = tenants
+            .iter()
+            .map(|(id, state)| {
+                json!({
+                    "id": id,
+                    "name": state.settings().name,
+                    "plan": state.plan().as_str(),
+                    "status": state.status().as_str(),
+                })
+            })
+            .collect();
+        let next = if tenants.len() == limit { tenants.last().map(|(id, _)| *id) } else { None };
+        Ok(json!({ "tenants": shown, "next": next }))
+    }
+}

@@ -1,0 +1,41 @@
+//! One node, put together: store, vault, entities, outbox, edge.
+
+mod compose;
+mod logs;
+mod policies;
+mod secrets;
+mod store;
+mod watch;
+
+pub use compose::{Running, ServeOptions, start};
+pub use logs::LogHandle;
+
+use std::io::Write;
+
+use anyhow::Context;
+use impresario_config::Config;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(crate) use store::OpenStore;
+
+/// Serves until the process is told to stop, then drains, passivates and closes.
+///
+/// # Errors
+/// If the node cannot start, or fails while it runs.
+pub async fn run(config: Config, ready_line: bool) -> anyhow::Result<()> {
+    let logs = logs::start(&config.log).context("logs cannot be written")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let running = start(ServeOptions { config, logs }).await?;
+    if ready_line {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{{\"listening\":\"{}\"}}", running.url()).and_then(|()| out.flush())?;
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await?;
+    tracing::info!("stopped");
+    Ok(())
+}

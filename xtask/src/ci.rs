@@ -1,0 +1,70 @@
+//! `cargo xtask ci`: what must hold before a change is merged, in the order in which a person
+//! would look.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::step::{cargo, run as call, say, seconds, step, succeeds};
+use crate::{bench, demo, floorplan, tidy, verify};
+
+struct Outcome {
+    name: &'static str,
+    took: Duration,
+    error: Option<anyhow::Error>,
+}
+
+/// Runs all steps, also after one failed, and sums up.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let began = Instant::now();
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    let once = || demo::Args { once: true, ..demo::Args::default() };
+    let smoke = || bench::Args { smoke: true, ..bench::Args::default() };
+    let outcomes = [
+        attempt("fmt", || call(&mut cargo(root, &["fmt", "--all", "--check"]))),
+        attempt("tidy", || tidy::run(root)),
+        attempt("floorplan", || floorplan::run(root, false)),
+        attempt("clippy", || call(&mut cargo(root, &clippy))),
+        attempt("test", || verify::run(root, &verify::Args::default())),
+        attempt("deny", || deny(root)),
+        attempt("demo --once", || demo::run(root, &once())),
+        attempt("bench --smoke", || bench::run(root, &smoke())),
+    ];
+    sum_up(&outcomes, began.elapsed())
+}
+
+fn attempt(name: &'static str, work: impl FnOnce() -> Result<()>) -> Outcome {
+    let began = Instant::now();
+    let error = step(name, work).err();
+    Outcome { name, took: began.elapsed(), error }
+}
+
+/// Licences, advisories and who may name which outside crate.
+fn deny(root: &Path) -> Result<()> {
+    if succeeds("cargo", &["deny", "--version"]) {
+        return call(&mut cargo(root, &["deny", "--workspace", "check"]));
+    }
+    say(
+        "   skipped: cargo-deny is not installed (`cargo install --locked cargo-deny`, some minutes)",
+    );
+    say("   the outside names it guards are also guarded by `cargo xtask floorplan`");
+    Ok(())
+}
+
+fn sum_up(outcomes: &[Outcome], total: Duration) -> Result<()> {
+    say("── summary");
+    for outcome in outcomes {
+        let result = outcome
+            .error
+            .as_ref()
+            .map_or_else(|| "ok".to_owned(), |error| format!("FAILED: {error:#}"));
+        say(&format!("   {:<14} {:>9}  {result}", outcome.name, seconds(outcome.took)));
+    }
+    say(&format!("   {:<14} {:>9}", "all", seconds(total)));
+    let failed = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
+    if failed > 0 {
+        bail!("{failed} of {} steps failed", outcomes.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! `cargo xtask demo`: the server's own demo, built first.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::step::{cargo, run as call, say, step};
+
+/// Options of `demo`.
+#[derive(Debug, Default, Parser)]
+pub(crate) struct Args {
+    /// Run the scripted tour and stop; otherwise the server stays up
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Build with optimisation (takes minutes the first time)
+    #[arg(long)]
+    pub(crate) release: bool,
+}
+
+/// Builds the server and runs its demo.
+pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
+    step("build the server", || build(root, args.release))?;
+    step("demo", || tour(root, args))
+}
+
+/// Builds the program `impresario`.
+pub(crate) fn build(root: &Path, release: bool) -> Result<()> {
+    say(
+        "   the first build compiles about 400 crates: some minutes on two cores, seconds after that",
+    );
+    let mut command =
+        cargo(root, &["build", "--package", "impresario-server", "--bin", "impresario"]);
+    if release {
+        command.arg("--release");
+    }
+    call(&mut command)
+}
+
+/// Where cargo puts the program.
+pub(crate) fn program(root: &Path, release: bool) -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    target.join(if release { "release" } else { "debug" }).join("impresario")
+}
+
+fn tour(root: &Path, args: &Args) -> Result<()> {
+    let mut command = Command::new(program(root, args.release));
+    command.arg("demo").current_dir(root);
+    if args.once {
+        command.arg("--once");
+    }
+    call(&mut command)
+}
