@@ -11,6 +11,7 @@
 //! - C5 `segment_libraries`: the official client libraries work unchanged.
 //! - C6 `schemathesis`: the server keeps to its own OpenAPI document.
 //! - C7 `webhooks`: deliveries are signed, retried, and stop when the receiver says 410.
+//! - C8 `segments`: no event is missed by a segment that is made while it arrives.
 //!
 //! What it is not: a place for what a smaller test can show. It names no crate of the server; it
 //! knows the program and its HTTP interface only.

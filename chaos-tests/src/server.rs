@@ -334,15 +334,20 @@ impl Drop for TestServer {
             let _ = child.kill();
             let _ = child.wait();
         }
-        if thread::panicking() {
-            let log = self.log_text();
-            let skip = log.lines().count().saturating_sub(30);
-            let tail: String = log.lines().skip(skip).map(|line| format!("{line}\n")).collect();
-            let _ = write!(std::io::stderr(), "── the server's last lines\n{tail}");
-        } else if let Some(line) = self.panic_in_log() {
+        let log = self.log_text();
+        let skip = log.lines().count().saturating_sub(30);
+        let tail: String = log.lines().skip(skip).map(|line| format!("{line}\n")).collect();
+        say(&format!("── the server's last lines\n{tail}"));
+        if let Some(line) = self.panic_in_log().filter(|_| !thread::panicking()) {
             panic!("there is a panic in the server's log: {line}");
         }
     }
+}
+
+/// Prints where a test runner collects what a failing test has said.
+#[expect(clippy::print_stderr, reason = "test output")]
+fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// A port on which nothing listens, chosen by this process's id so that two test processes rarely

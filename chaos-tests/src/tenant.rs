@@ -1,10 +1,12 @@
 //! A customer of the platform, onboarded for one test.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::api::{Answer, Api};
+use crate::api::{Answer, Api, eventually};
 
 /// A tenant with limits that no test reaches, and its keys.
 #[derive(Clone, Debug)]
@@ -183,13 +185,30 @@ impl Tenant {
             .sum())
     }
 
-    /// Makes a segment; its id.
+    /// Makes a segment and waits until it is built; its id.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If it is refused, or not built in time.
     pub async fn add_segment(&self, name: &str, rule: &Value) -> Result<String> {
         let body = json!({ "name": name, "rule": rule });
-        text(&self.secret.post("/api/v1/segments", &body).await?.ok()?, "/id")
+        let id = text(&self.secret.post("/api/v1/segments", &body).await?.ok()?, "/id")?;
+        let path = format!("/api/v1/segments/{id}");
+        eventually("the segment is built", Duration::from_secs(30), || async {
+            let segment = self.secret.get(&path).await?.ok()?;
+            Ok((segment["build"]["status"] == "ready").then_some(()))
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// Whether a person is in a segment now.
+    ///
+    /// # Errors
+    /// If it is not shown.
+    pub async fn is_member(&self, user: &str, segment: &str) -> Result<bool> {
+        let profile = self.profile(user).await?;
+        let segments = profile["segments"].as_array().context("segments")?;
+        Ok(segments.iter().any(|membership| membership["segment"] == segment))
     }
 
     /// Makes a webhook endpoint that wants everything.

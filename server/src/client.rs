@@ -207,7 +207,11 @@ impl Client {
     }
 
     /// The lines of an answer that may never end.
-    pub(crate) async fn stream(&self, path: &str, query: &[(&str, &str)]) -> Result<Lines, CallError> {
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Lines, CallError> {
         let response = self
             .request(Method::GET, path, query)
             .send()
@@ -222,7 +226,12 @@ impl Client {
         Ok(Lines { response, buffer: Vec::new(), ended: false })
     }
 
-    fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         let prefix = self.base.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{prefix}{path}"));
@@ -272,10 +281,11 @@ fn unreachable(error: &reqwest::Error) -> CallError {
     while let Some(source) = reason.source() {
         reason = source;
     }
-    let place = error.url().map_or_else(String::new, |url| {
-        format!("{}: ", url.origin().ascii_serialization())
-    });
-    let reason = if error.is_timeout() { "no answer in time".to_owned() } else { reason.to_string() };
+    let place = error
+        .url()
+        .map_or_else(String::new, |url| format!("{}: ", url.origin().ascii_serialization()));
+    let reason =
+        if error.is_timeout() { "no answer in time".to_owned() } else { reason.to_string() };
     CallError::Unreachable(format!("{place}{reason}"))
 }
 
@@ -309,7 +319,11 @@ impl Lines {
                 Some(chunk) if self.buffer.len() + chunk.len() <= LINE_BYTES_MAX => {
                     self.buffer.extend_from_slice(&chunk);
                 }
-                Some(_) => return Err(CallError::Unreachable("a line of the answer is too long".to_owned())),
+                Some(_) => {
+                    return Err(CallError::Unreachable(
+                        "a line of the answer is too long".to_owned(),
+                    ));
+                }
                 None => self.ended = true,
             }
         }

@@ -10,7 +10,7 @@ mod engine;
 mod map;
 mod progress;
 mod rows;
-mod send;
+pub(crate) mod send;
 mod state;
 mod survey;
 
@@ -88,7 +88,10 @@ pub struct Args {
 /// If the file cannot be read as described, or the server refuses or stays away.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let map = Map::parse(&args.map).context("--map")?;
-    ensure!(!args.event.is_empty() && args.event.len() <= 200, "an event's name has 1 to 200 bytes");
+    ensure!(
+        !args.event.is_empty() && args.event.len() <= 200,
+        "an event's name has 1 to 200 bytes"
+    );
     let client = Client::new(&args.url, &args.key)?;
     let layout = rows::Layout { format: args.format, delimiter: args.delimiter };
     let (file, path) = (args.file.clone(), args.file.display().to_string());
@@ -142,7 +145,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let ended = engine.run(rows::Rows::open(&args.file, layout)?).await;
     // Whatever ended it: how far it came is kept.
     engine.keep()?;
-    let spent = Spent { rows: engine.state.rows - before, time: began.elapsed(), resent: engine.resent };
+    let spent =
+        Spent { rows: engine.state.rows - before, time: began.elapsed(), resent: engine.resent };
     match ended? {
         engine::End::Interrupted => {
             print::error(&format!(
@@ -184,8 +188,12 @@ fn conclude(state: &State, survey: &Survey, spent: Option<Spent>, report: &Path)
         if resent > 0 {
             facts.push(("sent again", format!("{} (counted once by the server)", number(resent))));
         }
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss,
-            reason = "a rate for people")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate for people"
+        )]
         let rate = (rows as f64 / time.as_secs_f64().max(0.001)) as u64;
         facts.push(("time", format!("{:.1} s, {} rows/s", time.as_secs_f64(), number(rate))));
     }

@@ -11,6 +11,9 @@ use crate::{demo, setup};
 /// The crate whose tests start, kill and starve whole servers.
 const WHOLE_SERVERS: &str = "impresario-chaos-tests";
 
+/// Errors of tests say where they are from; their backtraces would bury that.
+const BACKTRACES: (&str, &str) = ("RUST_LIB_BACKTRACE", "0");
+
 /// Options of `test`.
 #[derive(Debug, Default, Parser)]
 pub(crate) struct Args {
@@ -39,12 +42,12 @@ fn tests(root: &Path, args: &Args) -> Result<()> {
         if args.quick {
             command.args(["--exclude", WHOLE_SERVERS]);
         }
-        return call(command.args(&args.rest));
+        return call(command.args(&args.rest).env(BACKTRACES.0, BACKTRACES.1));
     }
     say("   cargo-nextest is not installed; using cargo test");
     let kinds = ["--lib", "--bins", "--tests", "--no-fail-fast"];
     let mut command = cargo(root, &["test", "--workspace", "--exclude", WHOLE_SERVERS]);
-    call(command.args(kinds).args(&args.rest))?;
+    call(command.args(kinds).args(&args.rest).env(BACKTRACES.0, BACKTRACES.1))?;
     if args.quick {
         return Ok(());
     }

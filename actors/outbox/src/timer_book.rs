@@ -238,26 +238,6 @@ mod tests {
     }
 
     #[test]
-    fn zz_mem() {
-        let rss = || {
-            std::fs::read_to_string("/proc/self/statm")
-                .unwrap()
-                .split(' ')
-                .nth(1)
-                .unwrap()
-                .parse::<u64>()
-                .unwrap()
-                * 4
-        };
-        let before = rss();
-        let mut book = TimerBook::default();
-        for n in 0..200_000 {
-            book.change(entity(n), "segments", Some(at(i64::from(n))));
-        }
-        eprintln!("ZZ {} KB, {}", rss() - before, book.len());
-    }
-
-    #[test]
     fn replacing_for_ever_does_not_grow() {
         let mut book = TimerBook::default();
         for n in 0..100_000 {

@@ -207,7 +207,11 @@ fn names_and_descriptions_are_checked() {
     for name in ["", "  ", "a\u{0}b", "a\nb", &"x".repeat(101)] {
         check(&[], save(name, RULE), "segment_name_invalid");
     }
-    check(&[], save(&"é".repeat(100), RULE), &format!("v1 Live building: publish {} 1", "é".repeat(100)));
+    check(
+        &[],
+        save(&"é".repeat(100), RULE),
+        &format!("v1 Live building: publish {} 1", "é".repeat(100)),
+    );
     let described = Command::Save {
         name: "Buyers".to_owned(),
         description: "x".repeat(2_001),
@@ -232,11 +236,16 @@ fn pro_03_an_invalid_rule_is_refused_with_all_its_problems() {
         .iter()
         .map(|problem| (problem["pointer"].clone(), problem["code"].clone()))
         .collect();
-    assert_eq!(places, [
-        (json!("/all/0/eq"), json!("wrong_type")),
-        (json!("/all/1/at_leest"), json!("unknown_key")),
-    ]);
-    assert!(detail["problems"][1]["message"].as_str().is_some_and(|text| text.contains("at_least")));
+    assert_eq!(
+        places,
+        [
+            (json!("/all/0/eq"), json!("wrong_type")),
+            (json!("/all/1/at_leest"), json!("unknown_key")),
+        ]
+    );
+    assert!(
+        detail["problems"][1]["message"].as_str().is_some_and(|text| text.contains("at_least"))
+    );
 }
 
 #[test]
@@ -268,7 +277,10 @@ fn the_list_row_follows_every_change() {
         let decision = decide_at(&state, command, now, &Policy::default()).expect("accepted");
         decision.events.iter().for_each(|event| Segment::apply(&mut state, event));
         let [row] = decision.index.as_slice() else { panic!("one row, not {:?}", decision.index) };
-        assert_eq!((row.index, row.personal.as_ref(), row.term.as_slice()), (LIST_INDEX, None, id().as_bytes().as_slice()));
+        assert_eq!(
+            (row.index, row.personal.as_ref(), row.term.as_slice()),
+            (LIST_INDEX, None, id().as_bytes().as_slice())
+        );
         let IndexOp::Put(bytes) = &row.op else { panic!("a value, not {:?}", row.op) };
         let stored: ListRow = decode(bytes).expect("decodes");
         assert_eq!(stored, ListRow::of(&state));

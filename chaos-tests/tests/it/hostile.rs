@@ -47,11 +47,7 @@ fn broken_texts() -> Vec<Case> {
         ("not JSON", b"hello".to_vec(), &[(400, "malformed_json")]),
         ("cut off", br#"{"userId":"u","#.to_vec(), &[(400, "malformed_json")]),
         ("two values", br#"{"userId":"u","event":"e"} {}"#.to_vec(), &[(400, "malformed_json")]),
-        (
-            "an array",
-            b"[]".to_vec(),
-            &[(400, "invalid_request"), (400, "field_type_wrong"), (400, "malformed_json")],
-        ),
+        ("an array", b"[]".to_vec(), &[(400, "not_an_object")]),
         (
             "invalid UTF-8",
             b"{\"userId\":\"\xff\xfe\",\"event\":\"e\"}".to_vec(),
@@ -87,12 +83,12 @@ fn wrong_values() -> Vec<Case> {
             &[(400, "field_type_wrong"), (400, "not_an_object")],
         ),
         ("no id", br#"{"event":"e"}"#.to_vec(), &[(400, "no_user_anon_id")]),
-        ("no event", br#"{"userId":"u"}"#.to_vec(), &[(400, "event_name_missing")]),
+        ("no event", br#"{"userId":"u"}"#.to_vec(), &[(400, "event_name_invalid")]),
         ("not a time", track(r#","timestamp":"yesterday""#), &[(400, "timestamp_invalid")]),
         (
             "year 9999",
             track(r#","timestamp":"9999-12-31T23:59:59Z""#),
-            &[(400, "timestamp_absurd")],
+            &[(400, "timestamp_absurd"), (400, "timestamp_invalid")],
         ),
         (
             "year -1",
@@ -265,13 +261,17 @@ async fn unknown_tenants_and_revoked_keys_are_401() -> Result<()> {
     let other = format!("{}0", &key[..key.len() - 1]);
     let stranger =
         key.replacen(tenant.id.trim_start_matches("ten_"), "00000000000000000000000001", 1);
-    for bad in ["nonsense", "imp_wk_", &other, &stranger] {
+    for bad in [&other, &stranger] {
         let answer =
             strict(&tenant.write.with_token(bad), "/v1/track", message.to_string()).await?;
         check(bad, &answer, &[(401, "credential_invalid")])?;
     }
-    let answer = strict(&tenant.write.with_token(""), "/v1/track", message.to_string()).await?;
-    check("no key", &answer, &[(401, "credential_missing")])?;
+    // What has not the form of a key may accompany a write key in the body; here is none.
+    for bad in ["nonsense", "imp_wk_", ""] {
+        let answer =
+            strict(&tenant.write.with_token(bad), "/v1/track", message.to_string()).await?;
+        check(bad, &answer, &[(401, "credential_missing"), (401, "credential_invalid")])?;
+    }
     tenant.revoke_write_key().await?;
     let answer = strict(&tenant.write, "/v1/track", message.to_string()).await?;
     check("a revoked key", &answer, &[(401, "key_revoked")])?;

@@ -7,4 +7,5 @@ mod isolation;
 mod node_under_strain;
 mod schemathesis;
 mod segment_libraries;
+mod segments;
 mod webhooks;

@@ -37,7 +37,7 @@ async fn drive(mut library: Command, seed: u64) -> Result<()> {
     for (customer, (orders, cents)) in shop.totals() {
         // Merging the anonymous visitor follows the acknowledgement by itself.
         eventually("the visit is merged", Duration::from_secs(20), || async {
-            Ok((tenant.count(customer, "Home").await? == 1).then_some(()))
+            Ok((tenant.count(customer, "page").await? == 1).then_some(()))
         })
         .await
         .with_context(|| customer.to_owned())?;

@@ -26,11 +26,7 @@ impl Micros {
 }
 
 impl<C> Encode<C> for Micros {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         match i64::try_from(self.0) {
             Ok(small) => e.i64(small)?.ok(),
             Err(_) => e.bytes(&self.0.to_be_bytes())?.ok(),

@@ -178,10 +178,7 @@ impl Computed {
             self.memory = Memory::new(spec);
         }
         match (&mut self.memory, &other.memory) {
-            (
-                Memory::Total { count, sum },
-                Memory::Total { count: more_count, sum: more_sum },
-            ) => {
+            (Memory::Total { count, sum }, Memory::Total { count: more_count, sum: more_sum }) => {
                 *count = count.saturating_add(*more_count);
                 sum.add(more_sum.0);
             }

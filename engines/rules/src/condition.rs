@@ -148,12 +148,7 @@ fn value_outcome(subject: &Subject, tests: &[Test], facts: &dyn Facts, now: i64)
     }
 }
 
-fn performed(
-    tracker: Option<&Tracker>,
-    range: Range,
-    window: Option<Span>,
-    now: i64,
-) -> Outcome {
+fn performed(tracker: Option<&Tracker>, range: Range, window: Option<Span>, now: i64) -> Outcome {
     let times = match tracker.map(|tracker| &tracker.memory) {
         Some(Memory::Count(count)) => return Outcome::fixed(range.holds(*count)),
         Some(Memory::Times(times)) => times.as_slice(),
@@ -165,7 +160,7 @@ fn performed(
     let count = times.iter().rev().take_while(|at| window.holds(**at, now)).count();
     // The count only falls while nothing happens: first below `max`, then below `min`.
     let deciding = match (range.min, range.max) {
-        (_, Some(max)) if count > max as usize => Some(max as usize + 2),
+        (_, Some(max)) if count > max as usize => Some(max as usize + 1),
         (Some(min), _) if count >= min as usize => Some(min as usize),
         (_, _) => None,
     };

@@ -78,9 +78,8 @@ impl Distinct {
     pub(crate) fn read(&self, window: Option<Span>, now: i64) -> (u64, Option<i64>) {
         let Some(window) = window else { return (self.seen.len() as u64, None) };
         let inside = self.seen.iter().filter(|seen| window.holds(seen.at, now));
-        inside.fold((0, None), |(count, until), seen| {
-            (count + 1, sooner(until, window.end(seen.at)))
-        })
+        inside
+            .fold((0, None), |(count, until), seen| (count + 1, sooner(until, window.end(seen.at))))
     }
 
     /// Whether there may be more values in the window than are remembered.

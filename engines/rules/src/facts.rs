@@ -52,9 +52,10 @@ impl Occurrence<'_> {
         let accepted = |filter: &Filter| {
             filter.holds(&mut |condition| {
                 let value = lookup(self.properties, &condition.path);
-                condition.tests.iter().all(|test| {
-                    test.holds(value.filter(|value| !value.is_null()), Clock::Guess)
-                })
+                condition
+                    .tests
+                    .iter()
+                    .all(|test| test.holds(value.filter(|value| !value.is_null()), Clock::Guess))
             })
         };
         self.name == event && filter.is_none_or(accepted)

@@ -65,7 +65,10 @@ pub(crate) fn from_micros(micros: i128) -> Number {
         return whole.into();
     }
     let sign = if micros < 0 { "-" } else { "" };
-    let (whole, parts) = (micros.unsigned_abs() / MICRO.unsigned_abs(), micros.unsigned_abs() % MICRO.unsigned_abs());
+    let (whole, parts) = (
+        micros.unsigned_abs() / MICRO.unsigned_abs(),
+        micros.unsigned_abs() % MICRO.unsigned_abs(),
+    );
     let text = format!("{sign}{whole}.{parts:06}");
     text.parse().ok().and_then(Number::from_f64).unwrap_or_else(|| 0.into())
 }
@@ -80,9 +83,11 @@ pub(crate) fn compare(a: &Number, b: &Number) -> Ordering {
         (Some(a), Some(b)) => a.cmp(&b),
         (Some(a), None) => b.as_f64().map_or(Ordering::Equal, |b| compare_mixed(a, b)),
         (None, Some(b)) => a.as_f64().map_or(Ordering::Equal, |a| compare_mixed(b, a).reverse()),
-        (None, None) => {
-            a.as_f64().zip(b.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)).unwrap_or(Ordering::Equal)
-        }
+        (None, None) => a
+            .as_f64()
+            .zip(b.as_f64())
+            .and_then(|(a, b)| a.partial_cmp(&b))
+            .unwrap_or(Ordering::Equal),
     }
 }
 
@@ -105,11 +110,7 @@ pub(crate) fn normal(number: Number) -> Number {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match number.as_f64() {
         Some(float) if !(number.is_i64() || number.is_u64()) => {
-            if float.fract() == 0.0 && float.abs() < EXACT {
-                (float as i64).into()
-            } else {
-                number
-            }
+            if float.fract() == 0.0 && float.abs() < EXACT { (float as i64).into() } else { number }
         }
         Some(_) | None => number,
     }

@@ -147,8 +147,7 @@ impl<'v> Parser<'v> {
                 let hint = fields.names().find_map(|name| nearest(name, keys()));
                 let hint = hint.map_or(String::new(), |key| format!("; did you mean \"{key}\"?"));
                 let known: Vec<&str> = keys().collect();
-                let message =
-                    format!("{} has one of the keys {}{hint}", L::NOUN, known.join(", "));
+                let message = format!("{} has one of the keys {}{hint}", L::NOUN, known.join(", "));
                 self.problems.add(at, codes::UNKNOWN_CONDITION, message);
                 return None;
             }
@@ -175,12 +174,7 @@ impl<'v> Parser<'v> {
     }
 
     /// The conditions of a group that is itself at `depth`.
-    fn group<L: Leaf>(
-        &mut self,
-        tree: &Tree,
-        at: &Pointer,
-        depth: usize,
-    ) -> Option<Vec<Expr<L>>> {
+    fn group<L: Leaf>(&mut self, tree: &Tree, at: &Pointer, depth: usize) -> Option<Vec<Expr<L>>> {
         let items = self.list(tree, at, "a group")?;
         if items.is_empty() {
             self.problems.add(at, codes::EMPTY_GROUP, "a group has at least one condition");

@@ -57,6 +57,32 @@ pub mod codes {
     pub const UNKNOWN_COMPUTED: &str = "unknown_computed";
     /// An event's property is compared with the clock, which is not known when it arrives.
     pub const RELATIVE_TIME_IN_WHERE: &str = "relative_time_in_where";
+
+    /// All of them.
+    pub const ALL: [&str; 22] = [
+        INVALID_JSON,
+        TOO_LARGE,
+        TOO_DEEP,
+        TOO_MANY_NODES,
+        DUPLICATE_KEY,
+        UNKNOWN_KEY,
+        MISSING_KEY,
+        CONFLICTING_KEYS,
+        UNKNOWN_CONDITION,
+        AMBIGUOUS_CONDITION,
+        EMPTY_GROUP,
+        MISSING_OPERATOR,
+        WRONG_TYPE,
+        WRONG_LENGTH,
+        INVALID_TEXT,
+        NUMBER_OUT_OF_RANGE,
+        INVALID_RANGE,
+        INVALID_DURATION,
+        INVALID_TIME,
+        UNKNOWN_FIELD,
+        UNKNOWN_COMPUTED,
+        RELATIVE_TIME_IN_WHERE,
+    ];
 }
 
 /// An RFC 6901 pointer under construction.

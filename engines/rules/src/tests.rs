@@ -1,5 +1,6 @@
 mod computed;
 mod golden;
+mod guide;
 mod laws;
 mod oracle;
 mod parse;

@@ -57,7 +57,11 @@ pub(crate) fn parse_time(text: &str) -> Option<i64> {
         return None;
     }
     let moment = text.parse::<Timestamp>().ok().or_else(|| {
-        text.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|at| at.timestamp())
+        text.parse::<DateTime>()
+            .ok()?
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|at| at.timestamp())
     })?;
     Some(moment.as_microsecond().div_euclid(1_000))
 }

@@ -60,11 +60,7 @@ impl Times {
 }
 
 impl<C> Encode<C> for Times {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.array(self.0.len() as u64)?;
         let mut previous = None;
         for at in &self.0 {

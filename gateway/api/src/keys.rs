@@ -24,7 +24,7 @@ pub struct NewApiKey {
 #[schema(example = json!({
     "id": "key_01jd5x2k3m4n5p6q7r8s9t0v1w", "kind": "secret", "name": "Backend",
     "scopes": ["events:write"], "last4": "x7ka", "live": true,
-    "created_at": "2026-11-20T12:00:00Z", "expires_at": null, "revoked_at": null, "replaces": null
+    "created_at": "2026-11-20T12:00:00Z", "expires_at": null, "revoked_at": null, "replaces": null, "replaced_by": null
 }))]
 pub struct ApiKey {
     /// Its id, which is public.
@@ -47,6 +47,8 @@ pub struct ApiKey {
     pub revoked_at: Option<String>,
     /// The key that it replaced.
     pub replaces: Option<String>,
+    /// The key that replaced it.
+    pub replaced_by: Option<String>,
 }
 
 /// A new API key with its text, which is shown only here.

@@ -22,21 +22,24 @@ mod webhooks;
 mod tests;
 
 pub use events::{
-    IngestReply, ItemResult, ItemStatus, OneOrMany, SegmentBatch, SegmentEvent, SegmentReply, TrackReply,
-    UserEvent,
+    IngestReply, ItemResult, ItemStatus, OneOrMany, SegmentBatch, SegmentEvent, SegmentReply,
+    TrackReply, UserEvent,
 };
 pub use keys::{ApiKey, ApiKeyWithSecret, NewApiKey, NewToken, RotateKey, SigningSecret, Token};
 pub use page::{EventCount, Health, LogFilter, Page, QuarantineCounts, QuarantineItem, UsageRow};
 pub use problem::{FieldProblem, PROBLEM_JSON, Problem};
 pub use profiles::{
-    Consent, Consents, Counter, Group, Membership, Memberships, NewConsent, Orders, Profile, ProfileRow, Recent,
-    Session, Timeline, TimelineEvent, Unmerge,
+    Consent, Consents, Counter, Group, Membership, Memberships, NewConsent, Orders, Profile,
+    ProfileRow, Recent, Session, Timeline, TimelineEvent, Unmerge,
 };
 pub use segments::{
-    Build, Computed, ComputedDefinition, Member, Preview, PreviewRequest, SaveSegment, Saved, Segment, SegmentRow, SegmentVersion,
-    Size,
+    Build, Computed, ComputedDefinition, Member, Preview, PreviewRequest, SaveSegment, Saved,
+    Segment, SegmentRow, SegmentVersion, Size,
 };
 pub use tenants::{
-    Branding, Changed, Limits, LimitOverrides, NewTenant, PlanChange, Settings, SettingsPatch, Suspension, Tenant,
+    Branding, Changed, LimitOverrides, Limits, NewTenant, PlanChange, Settings, SettingsPatch,
+    Suspension, Tenant,
 };
-pub use webhooks::{Delivery, Endpoint, EndpointPatch, EndpointWithSecret, NewEndpoint, Replay, RotateSecret};
+pub use webhooks::{
+    Delivery, Endpoint, EndpointPatch, EndpointWithSecret, NewEndpoint, Replay, RotateSecret,
+};

@@ -1,15 +1,53 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 /// One page of a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
     /// Give it as `cursor` for the next page; null on the last one.
     pub next: Option<String>,
+}
+
+// By hand: the derive refers to the schema of `T` but leaves it out of the collection.
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("Page_{}", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let text_or_null = SchemaType::from_iter([Type::String, Type::Null]);
+        ObjectBuilder::new()
+            .description(Some("One page of a list."))
+            .property(
+                "items",
+                ArrayBuilder::new()
+                    .items(Ref::from_schema_name(T::name()))
+                    .description(Some("The entries.")),
+            )
+            .required("items")
+            .property(
+                "next",
+                ObjectBuilder::new().schema_type(text_or_null).description(Some(
+                    "Give it as `cursor` for the next page; null on the last one.",
+                )),
+            )
+            .required("next")
+            .into()
+    }
 }
 
 /// How often an event happened in an hour, a day, or the whole time that was asked for.

@@ -1,14 +1,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// A segment to make or to change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "name": "Buyers",
     "description": "At least one order in the last 30 days",
-    "rule": {"event": "Order Completed", "at_least": 1, "within": "30d"}
+    "rule": {"event": "Order Completed", "at_least": 1, "within_last": "30d"}
 }))]
 pub struct SaveSegment {
     /// 1 to 100 characters.
@@ -18,7 +19,7 @@ pub struct SaveSegment {
     pub description: String,
     /// The rule (see the guide to the rule language).
     #[schema(value_type = Object)]
-    pub rule: Value,
+    pub rule: Box<RawValue>,
     /// Refuse unless this is the version now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<u32>,
@@ -138,13 +139,13 @@ pub struct Member {
 }
 
 /// A rule to try out before it is saved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"rule": {"event": "Order Completed", "at_least": 1, "within": "30d"}, "sample": 1000}))]
+#[schema(example = json!({"rule": {"event": "Order Completed", "at_least": 1, "within_last": "30d"}, "sample": 1000}))]
 pub struct PreviewRequest {
     /// The rule.
     #[schema(value_type = Object)]
-    pub rule: Value,
+    pub rule: Box<RawValue>,
     /// How many profiles to look at; 1 000 if not given, at most 10 000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10000)]
@@ -174,7 +175,7 @@ pub struct Preview {
 
 /// A computed trait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"name": "orders_90d", "definition": {"name": "orders_90d", "kind": "count", "event": "Order Completed", "window": "90d"}}))]
+#[schema(example = json!({"name": "orders_90d", "definition": {"name": "orders_90d", "kind": "count", "event": "Order Completed", "within_last": "90d"}}))]
 pub struct Computed {
     /// Its name.
     pub name: String,
@@ -195,7 +196,7 @@ pub struct Size {
 
 /// The definition of a computed trait; its name is in the path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"kind": "count", "event": "Order Completed", "window": "90d"}))]
+#[schema(example = json!({"kind": "count", "event": "Order Completed", "within_last": "90d"}))]
 pub struct ComputedDefinition {
     /// `count`, `sum`, `last` or `distinct`.
     pub kind: String,
@@ -204,12 +205,11 @@ pub struct ComputedDefinition {
     /// The property whose values are summed, kept or counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
-    /// Only events whose properties match.
+    /// Only events whose properties match this condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub filter: Option<Value>,
+    pub r#where: Option<Value>,
     /// Only events of the last time, for example `90d`; all if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub window: Option<Value>,
+    pub within_last: Option<String>,
 }

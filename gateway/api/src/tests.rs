@@ -13,7 +13,8 @@ fn pages() -> BTreeSet<String> {
 
 #[test]
 fn api_01_every_code_has_a_page_and_every_page_a_code() {
-    let wanted: BTreeSet<String> = codes::ALL.iter().map(|code| format!("{}.md", code.name)).collect();
+    let wanted: BTreeSet<String> =
+        codes::ALL.iter().map(|code| format!("{}.md", code.name)).collect();
     assert_eq!(pages(), wanted);
 }
 
@@ -33,7 +34,11 @@ fn codes_are_distinct_words_with_error_statuses() {
     let names: BTreeSet<&str> = codes::ALL.iter().map(|code| code.name).collect();
     assert_eq!(names.len(), codes::ALL.len());
     for code in codes::ALL {
-        assert!(code.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
+        assert!(
+            code.name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        );
         assert!((400..600).contains(&code.status), "{}", code.name);
         assert_eq!(Code::named(code.name), Some(*code));
     }

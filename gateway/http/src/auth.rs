@@ -122,7 +122,9 @@ impl<T: Tenants> Authority<'_, T> {
         match access {
             Access::Root if !root => return Err(Fault::new(&codes::ROOT_REQUIRED)),
             Access::Tenant if matches!(caller.proof, Proof::Key(_, KeyKind::Write)) => {
-                return Err(Fault::new(&codes::SCOPE_MISSING).detail("this route needs a secret key"));
+                return Err(
+                    Fault::new(&codes::SCOPE_MISSING).detail("this route needs a secret key")
+                );
             }
             Access::Public | Access::Root | Access::Tenant | Access::Write | Access::Scope(_) => {}
         }
@@ -149,10 +151,11 @@ impl<T: Tenants> Authority<'_, T> {
 
     /// A key that once worked is told so; that helps its owner and nobody else.
     fn dead_key(&self, state: &State, presented: &Presented) -> Fault {
-        let hash = state.pepper().map(|pepper| keys::hash(pepper, presented.kind, &presented.secret));
-        let known = state
-            .keys()
-            .find(|key| key.kind == presented.kind && hash.as_ref().is_some_and(|hash| key.hash == *hash));
+        let hash =
+            state.pepper().map(|pepper| keys::hash(pepper, presented.kind, &presented.secret));
+        let known = state.keys().find(|key| {
+            key.kind == presented.kind && hash.as_ref().is_some_and(|hash| key.hash == *hash)
+        });
         match known {
             Some(Key { revoked_at: Some(_), .. }) => Fault::new(&codes::KEY_REVOKED),
             Some(_) => Fault::new(&codes::KEY_EXPIRED),
@@ -178,8 +181,9 @@ impl<T: Tenants> Authority<'_, T> {
 
     fn root_for(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
         let given = headers.get(TENANT_HEADER).ok_or_else(|| {
-            Fault::new(&codes::PARAMETER_INVALID)
-                .detail(format!("with the root token, name the tenant in the header {TENANT_HEADER}"))
+            Fault::new(&codes::PARAMETER_INVALID).detail(format!(
+                "with the root token, name the tenant in the header {TENANT_HEADER}"
+            ))
         })?;
         let tenant: TenantId = given
             .to_str()

@@ -75,7 +75,9 @@ impl Call {
             Access::Write => match auth::find(headers)? {
                 None if self.is_tracking() => Ok(()),
                 None => Err(Fault::new(&codes::CREDENTIAL_MISSING)),
-                Some(Credential::Opaque(text)) if self.is_tracking() && !self.is_root(text) => Ok(()),
+                Some(Credential::Opaque(text)) if self.is_tracking() && !self.is_root(text) => {
+                    Ok(())
+                }
                 Some(credential) => self.admit(&credential, headers),
             },
             Access::Tenant | Access::Scope(_) => match auth::find(headers)? {
@@ -120,7 +122,8 @@ impl Call {
         }
         let key = key.ok_or_else(|| Fault::new(&codes::CREDENTIAL_MISSING))?;
         let headers = std::mem::take(&mut self.parts.headers);
-        let outcome = auth::from_write_key(key).and_then(|credential| self.admit(&credential, &headers));
+        let outcome =
+            auth::from_write_key(key).and_then(|credential| self.admit(&credential, &headers));
         self.parts.headers = headers;
         outcome
     }
@@ -138,11 +141,18 @@ impl Call {
         }
     }
 
-    fn admit(&mut self, credential: &Credential<'_>, headers: &http::HeaderMap) -> Result<(), Fault> {
+    fn admit(
+        &mut self,
+        credential: &Credential<'_>,
+        headers: &http::HeaderMap,
+    ) -> Result<(), Fault> {
         let caller = self.authority().admit(credential, self.route.access, headers)?;
-        let of_one_user = self.route.access == Access::Write || self.route.path.starts_with("/api/v1/profiles/{id}");
+        let of_one_user = self.route.access == Access::Write
+            || self.route.path.starts_with("/api/v1/profiles/{id}");
         if caller.user.is_some() && !of_one_user {
-            return Err(Fault::new(&codes::USER_MISMATCH).detail("the token speaks for one user alone"));
+            return Err(
+                Fault::new(&codes::USER_MISMATCH).detail("the token speaks for one user alone")
+            );
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
             self.check_origin(origin, headers, &caller)?;
@@ -166,9 +176,11 @@ impl Call {
     ) -> Result<(), Fault> {
         let text = origin.to_str().unwrap_or_default();
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let own = text.split_once("://").map(|(_, host)| host).is_some_and(|from| host == Some(from));
+        let own =
+            text.split_once("://").map(|(_, host)| host).is_some_and(|from| host == Some(from));
         if !own && !caller.state.settings().allows_origin(text) {
-            return Err(Fault::new(&codes::ORIGIN_NOT_ALLOWED).detail(format!("the origin {text} is not allowed")));
+            return Err(Fault::new(&codes::ORIGIN_NOT_ALLOWED)
+                .detail(format!("the origin {text} is not allowed")));
         }
         self.origin = Some(origin.clone());
         Ok(())
@@ -196,13 +208,16 @@ impl Call {
 
     /// A path parameter as it was sent, percent signs undone.
     pub(crate) async fn path(&mut self, name: &str) -> Result<String, Fault> {
-        let params = RawPathParams::from_request_parts(&mut self.parts, &()).await.map_err(|error| {
-            Fault::new(&codes::PARAMETER_INVALID).detail(error.to_string())
-        })?;
-        let value = params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
+        let params = RawPathParams::from_request_parts(&mut self.parts, &())
+            .await
+            .map_err(|error| Fault::new(&codes::PARAMETER_INVALID).detail(error.to_string()))?;
+        let value =
+            params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
         match value {
             Some(value) if !value.contains('\0') => Ok(value),
-            _ => Err(Fault::new(&codes::PARAMETER_INVALID).detail(format!("the path needs {name}"))),
+            _ => {
+                Err(Fault::new(&codes::PARAMETER_INVALID).detail(format!("the path needs {name}")))
+            }
         }
     }
 
@@ -229,15 +244,18 @@ impl Call {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         let text = self.text()?;
         guard::check(text, DEPTH_MAX)?;
-        serde_json::from_str(text).map_err(|error| {
-            Fault::new(&codes::INVALID_REQUEST).detail(error.to_string())
-        })
+        serde_json::from_str(text)
+            .map_err(|error| Fault::new(&codes::INVALID_REQUEST).detail(error.to_string()))
     }
 
     /// What travels with a command; the caller's `Idempotency-Key` makes it safe to repeat. Keys of
     /// different routes and tenants never meet.
     pub(crate) fn envelope(&self) -> Result<Envelope, Fault> {
-        Ok(Envelope { key: self.idempotency_key("")?, deadline: self.deadline(), trace: self.trace })
+        Ok(Envelope {
+            key: self.idempotency_key("")?,
+            deadline: self.deadline(),
+            trace: self.trace,
+        })
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
@@ -292,7 +310,10 @@ pub(crate) fn traceparent(text: &str) -> Option<TraceId> {
 }
 
 /// An answer as JSON.
-pub(crate) fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Result<Response, Fault> {
+pub(crate) fn json<T: Serialize + ?Sized>(
+    status: StatusCode,
+    value: &T,
+) -> Result<Response, Fault> {
     let body = serde_json::to_vec(value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written as json");
         Fault::new(&codes::INTERNAL)
@@ -394,8 +415,11 @@ impl Call {
         let (Some(text), Some(pepper)) = (self.idempotency_text()?, pepper) else {
             return Ok(self.edge.random_bytes());
         };
-        let mut hasher = blake3::Hasher::new_derive_key("impresario 2026-11-20 secrets of repeatable requests");
-        for part in [&impresario_kernel::encode(pepper), self.parts.uri.path().as_bytes(), text.as_bytes()] {
+        let mut hasher =
+            blake3::Hasher::new_derive_key("impresario 2026-11-20 secrets of repeatable requests");
+        for part in
+            [&impresario_kernel::encode(pepper), self.parts.uri.path().as_bytes(), text.as_bytes()]
+        {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }

@@ -40,8 +40,7 @@ impl RouteMeters {
         let requests = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| {
             metrics::counter!("impresario_http_requests_total", "method" => method, "route" => path, "status" => class)
         });
-        let seconds =
-            metrics::histogram!("impresario_http_request_seconds", "method" => method, "route" => path);
+        let seconds = metrics::histogram!("impresario_http_request_seconds", "method" => method, "route" => path);
         Self { requests, seconds }
     }
 
@@ -96,14 +95,15 @@ async fn run(call: &mut Call, body: axum::body::Body) -> Result<Response, Fault>
     };
     if let Some(limit) = limit {
         let timeout = Duration::from_millis(call.edge.options.body_timeout_ms);
-        call.body = body::read(&call.parts.headers, body, limit, timeout).await.map_err(|fault| {
-            // Segment's clients know 400 for a body that is too large, not 413.
-            if call.is_tracking() && fault.code() == codes::BODY_TOO_LARGE.name {
-                fault.status(400)
-            } else {
-                fault
-            }
-        })?;
+        call.body =
+            body::read(&call.parts.headers, body, limit, timeout).await.map_err(|fault| {
+                // Segment's clients know 400 for a body that is too large, not 413.
+                if call.is_tracking() && fault.code() == codes::BODY_TOO_LARGE.name {
+                    fault.status(400)
+                } else {
+                    fault
+                }
+            })?;
     }
     (call.route.run)(call).await
 }

@@ -121,7 +121,8 @@ impl Edge {
     /// Puts the parts together and takes up the day's request counts.
     #[must_use]
     pub fn new(parts: EdgeParts) -> Self {
-        let meters = Meters::new(parts.options.metered_tenants_max, parts.options.metrics_tenants_max);
+        let meters =
+            Meters::new(parts.options.metered_tenants_max, parts.options.metrics_tenants_max);
         let memory = parts.quota_file.map(Memory::new);
         let today = (parts.clock)().day();
         if let Some((day, counts)) = memory.as_ref().and_then(Memory::load)
@@ -222,7 +223,9 @@ fn refuse(edge: &Shared, fault: Fault) -> Response {
 /// effect, if the tenant does not allow its origin.
 fn preflight(request: &Request) -> Option<Response> {
     let headers = request.headers();
-    if request.method() != HttpMethod::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+    if request.method() != HttpMethod::OPTIONS
+        || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    {
         return None;
     }
     let origin = headers.get(header::ORIGIN)?.clone();

@@ -95,8 +95,8 @@ impl Fault {
         // A problem holds texts, numbers and JSON values: it always has a JSON form.
         let body = serde_json::to_vec(&self.0.problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() =
-            StatusCode::from_u16(self.0.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(self.0.problem.status)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(seconds) = seconds {

@@ -40,7 +40,9 @@ pub(crate) async fn take_in(call: &Call, events: &Events<'_>) -> Result<Vec<Outc
     let tenant = call.tenant()?;
     if let [text] = events.texts {
         // The usual case, a single event, without the machinery for many.
-        let outcome = match message::read(text, events.expect, &events.common, || fresh_message_id(call, 0)) {
+        let outcome = match message::read(text, events.expect, &events.common, || {
+            fresh_message_id(call, 0)
+        }) {
             Ok(message) => {
                 let profile = profile_of(tenant, &message);
                 let (_, outcome) = ask_one(call, profile, vec![(0, message)]).await?.swap_remove(0);
@@ -61,7 +63,8 @@ pub(crate) async fn take_in(call: &Call, events: &Events<'_>) -> Result<Vec<Outc
                 groups.entry(profile_of(tenant, &message)).or_default().push((position, message));
             }
             Err(refusal) => {
-                outcomes[position] = Some(Outcome::Refused { message_id: None, fault: refusal.into() });
+                outcomes[position] =
+                    Some(Outcome::Refused { message_id: None, fault: refusal.into() });
             }
         }
     }
@@ -87,7 +90,8 @@ fn fresh_message_id(call: &Call, position: usize) -> String {
     match call.idempotency_text() {
         Ok(Some(key)) => {
             let path = call.parts.uri.path();
-            MessageId::derived(&[path.as_bytes(), key.as_bytes(), &position.to_le_bytes()]).to_string()
+            MessageId::derived(&[path.as_bytes(), key.as_bytes(), &position.to_le_bytes()])
+                .to_string()
         }
         _ => call.edge.fresh_id::<impresario_ids::MessageKind>(call.received).to_string(),
     }
@@ -105,7 +109,9 @@ async fn ask_all(
     while let Some(answer) = answers.next().await {
         match answer {
             Ok(part) => outcomes.extend(part),
-            Err(fault) if failed.as_ref().is_none_or(|known| known.waits_ms() < fault.waits_ms()) => {
+            Err(fault)
+                if failed.as_ref().is_none_or(|known| known.waits_ms() < fault.waits_ms()) =>
+            {
                 failed = Some(fault);
             }
             Err(_) => {}
@@ -140,9 +146,10 @@ async fn ask_one(
                 Outcome::Accepted { message_id, profile }
             }
             Ok(_) => Outcome::Accepted { message_id, profile },
-            Err(AskError::Rejected(rejection)) => {
-                Outcome::Refused { message_id: Some(message_id), fault: fault::rejected(&rejection) }
-            }
+            Err(AskError::Rejected(rejection)) => Outcome::Refused {
+                message_id: Some(message_id),
+                fault: fault::rejected(&rejection),
+            },
             Err(AskError::Failed(failure)) => return Err(failure.into()),
         };
         outcomes.push((position, outcome));
@@ -186,7 +193,8 @@ async fn set_aside(call: &Call, texts: &[&str], outcomes: &[Outcome]) -> Result<
 
 fn refused(call: &Call, text: &str, fault: &Fault) -> Refused {
     let end = text.len().min(impresario_quarantine::RAW_BYTES_MAX);
-    metrics::counter!("impresario_quarantined_total", "code" => fault.code().to_owned()).increment(1);
+    metrics::counter!("impresario_quarantined_total", "code" => fault.code().to_owned())
+        .increment(1);
     Refused {
         reason: fault.code().to_owned(),
         detail: Personal(fault.problem().detail.clone().unwrap_or_default()),

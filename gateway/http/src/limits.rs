@@ -226,7 +226,8 @@ impl Burst {
     }
 
     fn is_for(&self, limits: &Limits) -> bool {
-        self.per_second == limits.burst_per_second && self.requests_per_day == limits.requests_per_day
+        self.per_second == limits.burst_per_second
+            && self.requests_per_day == limits.requests_per_day
     }
 }
 

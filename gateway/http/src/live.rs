@@ -113,7 +113,10 @@ impl Live {
     }
 
     /// Everything from now on, or `None` if the tenant has too many subscribers.
-    pub(crate) fn subscribe(&self, tenant: TenantId) -> Option<broadcast::Receiver<Arc<LiveEvent>>> {
+    pub(crate) fn subscribe(
+        &self,
+        tenant: TenantId,
+    ) -> Option<broadcast::Receiver<Arc<LiveEvent>>> {
         let channel =
             self.channels.entry(tenant).or_insert_with(|| broadcast::channel(self.buffer).0);
         (channel.receiver_count() < self.subscribers_max).then(|| channel.subscribe())

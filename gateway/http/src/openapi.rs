@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use impresario_api::codes::{self, Code};
 use impresario_api::{PROBLEM_JSON, Problem};
 use serde_json::json;
-use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::ToSchema;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{
-    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
-    Response, ResponseBuilder, Schema,
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
-use utoipa::ToSchema;
+use utoipa::openapi::{
+    ComponentsBuilder, Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref,
+    RefOr, Required, Response, ResponseBuilder, Schema,
+};
 
 use crate::auth::Access;
 use crate::route::{BodyRule, Method, Param, ParamKind, Route, Schemas, schema_of};
@@ -46,14 +50,17 @@ fn document() -> OpenApi {
     let mut paths = Paths::new();
     for route in routes::all() {
         let operation = operation(route, &mut schemas);
-        let item = paths.paths.entry(route.path.to_owned()).or_insert_with(PathItem::default);
+        let item = paths.paths.entry(route.path.to_owned()).or_default();
         item.merge_operations(PathItem::new(method(route.method), operation));
     }
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)))
-        .security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))))
+        .security_scheme(
+            "header",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))),
+        )
         .security_scheme("root", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .build();
     OpenApiBuilder::new()
@@ -107,15 +114,22 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         operation = operation.parameter(query_param(param));
     }
     if route.idempotent {
-        operation = operation.parameter(header_param("Idempotency-Key", "Makes repeating the request safe."));
+        operation = operation
+            .parameter(header_param("Idempotency-Key", "Makes repeating the request safe."));
     }
     if route.path.starts_with("/v1/") {
-        operation = operation.parameter(header_param("X-Strict-Mode", "`1`: say what is wrong with refused events."));
+        operation = operation.parameter(header_param(
+            "X-Strict-Mode",
+            "`1`: say what is wrong with refused events.",
+        ));
     }
     if let Some(takes) = route.takes {
         let content = ContentBuilder::new().schema(Some(takes(schemas))).build();
         operation = operation.request_body(Some(
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build(),
+            RequestBodyBuilder::new()
+                .content("application/json", content)
+                .required(Some(Required::True))
+                .build(),
         ));
     }
     operation = operation.response(route.status.to_string(), success(route, schemas));
@@ -130,13 +144,17 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
 
 /// Routes whose body may be many events answer `207` when some were refused.
 fn takes_many(route: &Route) -> bool {
-    route.body == BodyRule::Events && (route.path.starts_with("/api/") || route.path.ends_with("/batch"))
+    route.body == BodyRule::Events
+        && (route.path.starts_with("/api/") || route.path.ends_with("/batch"))
 }
 
 fn partial(schemas: &mut Schemas) -> Response {
     let schema = schema_of::<impresario_api::IngestReply>(schemas);
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new().description("Some events were refused").content("application/json", content).build()
+    ResponseBuilder::new()
+        .description("Some events were refused")
+        .content("application/json", content)
+        .build()
 }
 
 fn operation_id(route: &Route) -> String {
@@ -191,7 +209,9 @@ fn securities(access: Access) -> Vec<SecurityRequirement> {
         Access::Root => vec![named("root")],
         Access::Tenant | Access::Scope(_) => vec![named("key"), named("header")],
         // The empty one: the key may be in the body.
-        Access::Write => vec![named("key"), named("basic"), named("header"), SecurityRequirement::default()],
+        Access::Write => {
+            vec![named("key"), named("basic"), named("header"), SecurityRequirement::default()]
+        }
     }
 }
 
@@ -203,7 +223,8 @@ fn success(route: &Route, schemas: &mut Schemas) -> Response {
         _ => "Done; this is the answer",
     });
     if let Some(gives) = route.gives {
-        response = response.content(route.media, ContentBuilder::new().schema(Some(gives(schemas))).build());
+        response = response
+            .content(route.media, ContentBuilder::new().schema(Some(gives(schemas))).build());
     } else if route.status == 200 {
         response = response.content(route.media, Content::default());
     }
@@ -215,22 +236,39 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
     let mut known: Vec<&Code> =
         vec![&codes::PARAMETER_INVALID, &codes::INTERNAL, &codes::OVERLOADED, &codes::UNAVAILABLE];
     if route.access != Access::Public {
-        known.extend([&codes::CREDENTIAL_MISSING, &codes::CREDENTIAL_INVALID, &codes::DEADLINE_EXCEEDED]);
+        known.extend([
+            &codes::CREDENTIAL_MISSING,
+            &codes::CREDENTIAL_INVALID,
+            &codes::DEADLINE_EXCEEDED,
+        ]);
         known.extend([&codes::OUTCOME_UNKNOWN, &codes::ENTITY_RESTARTING, &codes::ENTITY_CRASHED]);
     }
     match route.access {
         Access::Public => {}
         Access::Root => known.push(&codes::ROOT_REQUIRED),
         Access::Write | Access::Tenant | Access::Scope(_) => {
-            known.extend([&codes::KEY_REVOKED, &codes::KEY_EXPIRED, &codes::TOKEN_EXPIRED, &codes::TOKEN_INVALID]);
-            known.extend([&codes::SCOPE_MISSING, &codes::TENANT_SUSPENDED, &codes::ORIGIN_NOT_ALLOWED]);
+            known.extend([
+                &codes::KEY_REVOKED,
+                &codes::KEY_EXPIRED,
+                &codes::TOKEN_EXPIRED,
+                &codes::TOKEN_INVALID,
+            ]);
+            known.extend([
+                &codes::SCOPE_MISSING,
+                &codes::TENANT_SUSPENDED,
+                &codes::ORIGIN_NOT_ALLOWED,
+            ]);
             known.extend([&codes::RATE_LIMITED, &codes::QUOTA_EXHAUSTED]);
         }
     }
     if route.body != BodyRule::None {
         known.extend([&codes::MALFORMED_JSON, &codes::INVALID_UTF8, &codes::INVALID_REQUEST]);
         known.extend([&codes::NESTED_TOO_DEEP, &codes::NUL_CHARACTER, &codes::NUMBER_OUT_OF_RANGE]);
-        known.extend([&codes::BODY_TOO_LARGE, &codes::ENCODING_UNSUPPORTED, &codes::ENCODING_INVALID]);
+        known.extend([
+            &codes::BODY_TOO_LARGE,
+            &codes::ENCODING_UNSUPPORTED,
+            &codes::ENCODING_INVALID,
+        ]);
         known.push(&codes::REQUEST_TIMEOUT);
     }
     if route.idempotent {
@@ -254,7 +292,9 @@ fn problem(names: &[&str]) -> Response {
         .description(names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
         .content(PROBLEM_JSON, content)
         .extensions(Some(
-            utoipa::openapi::extensions::ExtensionsBuilder::new().add("x-codes", json!(names)).build(),
+            utoipa::openapi::extensions::ExtensionsBuilder::new()
+                .add("x-codes", json!(names))
+                .build(),
         ))
         .build()
 }

@@ -110,7 +110,11 @@ impl Options {
             (self.head_timeout_ms >= 100, "head_timeout_ms", "at least 100"),
             (self.body_timeout_ms >= 100, "body_timeout_ms", "at least 100"),
             (self.answer_timeout_ms >= 100, "answer_timeout_ms", "at least 100"),
-            ((1_024..=64 << 20).contains(&self.body_bytes_max), "body_bytes_max", "1 024 to 67 108 864"),
+            (
+                (1_024..=64 << 20).contains(&self.body_bytes_max),
+                "body_bytes_max",
+                "1 024 to 67 108 864",
+            ),
             (
                 (1_024..=self.body_bytes_max).contains(&self.event_bytes_max),
                 "event_bytes_max",
@@ -121,7 +125,11 @@ impl Options {
             (self.live_buffer > 0, "live_buffer", "at least 1"),
             (self.live_ping_s > 0, "live_ping_s", "at least 1"),
             (self.metered_tenants_max > 0, "metered_tenants_max", "at least 1"),
-            ((60..=30 * 86_400).contains(&self.token_ttl_max_s), "token_ttl_max_s", "60 to 2 592 000"),
+            (
+                (60..=30 * 86_400).contains(&self.token_ttl_max_s),
+                "token_ttl_max_s",
+                "60 to 2 592 000",
+            ),
         ];
         match checks.into_iter().find(|(holds, ..)| !holds) {
             Some((_, option, expected)) => Err(OptionsError { option, expected }),

@@ -127,7 +127,13 @@ pub(crate) const CURSOR: Param =
     Param::text("cursor", "Where to go on: `next` of the page before.");
 
 impl Route {
-    const fn new(method: Method, path: &'static str, access: Access, body: BodyRule, run: Handler) -> Self {
+    const fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        body: BodyRule,
+        run: Handler,
+    ) -> Self {
         Self {
             method,
             path,
@@ -177,7 +183,12 @@ impl Route {
         Self::new(Method::Post, path, Access::Write, BodyRule::Events, run).idempotent()
     }
 
-    pub(crate) const fn doc(mut self, tag: &'static str, summary: &'static str, about: &'static str) -> Self {
+    pub(crate) const fn doc(
+        mut self,
+        tag: &'static str,
+        summary: &'static str,
+        about: &'static str,
+    ) -> Self {
         self.tag = tag;
         self.summary = summary;
         self.about = about;
@@ -222,21 +233,12 @@ impl Route {
 
 /// Puts the schema of a type and all that it refers to into the collection, once.
 pub(crate) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    let name = schema_name(std::any::type_name::<T>());
+    let name = T::name();
     if !schemas.iter().any(|(known, _)| *known == name) {
-        schemas.push((name.clone(), <T as PartialSchema>::schema()));
+        schemas.push((name.clone().into_owned(), <T as PartialSchema>::schema()));
         T::schemas(schemas);
     }
     RefOr::Ref(Ref::from_schema_name(name))
-}
-
-/// `a::Page<b::Member>` as `Page_Member`: a generic type has a schema for each of its uses.
-pub(crate) fn schema_name(type_name: &str) -> String {
-    type_name
-        .split(['<', '>', ','])
-        .filter_map(|part| part.trim().rsplit("::").next().filter(|name| !name.is_empty()))
-        .collect::<Vec<_>>()
-        .join("_")
 }
 
 /// A route as tests and other tools see it.

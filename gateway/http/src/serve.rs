@@ -83,7 +83,8 @@ impl Bound {
         let app = edge.router().into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         let bounded = Bounded::new(NoDelayAcceptor::new(), options.connections_max);
-        let server = axum_server::from_tcp(listener).map_err(ServeError::Serve)?.handle(handle.clone());
+        let server =
+            axum_server::from_tcp(listener).map_err(ServeError::Serve)?.handle(handle.clone());
         let serving = async {
             match &options.tls {
                 None => {
@@ -123,7 +124,10 @@ impl Bound {
 ///
 /// # Errors
 /// As [`bind`] and [`Bound::serve`].
-pub async fn serve(edge: Edge, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
+pub async fn serve(
+    edge: Edge,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
     bind(edge)?.serve(shutdown).await
 }
 

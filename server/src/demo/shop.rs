@@ -40,7 +40,9 @@ pub(crate) struct Person {
 impl Person {
     /// The address, for those who said who they are.
     pub(crate) fn email(&self) -> Option<String> {
-        self.user_id.as_ref().map(|user| format!("{}.{user}@mail.example", self.name.to_lowercase()))
+        self.user_id
+            .as_ref()
+            .map(|user| format!("{}.{user}@mail.example", self.name.to_lowercase()))
     }
 }
 
@@ -201,7 +203,8 @@ impl Shop {
 
 /// A moment as ISO 8601.
 pub(crate) fn time_text(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
 #[cfg(test)]

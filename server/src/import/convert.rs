@@ -58,7 +58,12 @@ impl Converter {
     }
 
     /// The message of the row with this number (from 0), or why there is none.
-    pub(crate) fn message(&self, columns: &Columns, number: u64, row: &Row) -> Result<Message, String> {
+    pub(crate) fn message(
+        &self,
+        columns: &Columns,
+        number: u64,
+        row: &Row,
+    ) -> Result<Message, String> {
         let fields = row.fields.as_ref().map_err(Clone::clone)?;
         let field = |position: usize| fields.get(position).map_or("", String::as_str);
         let user = field(columns.user);
@@ -67,8 +72,9 @@ impl Converter {
         }
         let (column, format) = &self.map.at;
         let text = field(columns.at);
-        let at = moment(text, format)
-            .ok_or_else(|| format!("{text:?} in the column {column:?} is not a time as described"))?;
+        let at = moment(text, format).ok_or_else(|| {
+            format!("{text:?} in the column {column:?} is not a time as described")
+        })?;
         let mut properties = Object::new();
         for (property, position) in self.map.properties.iter().zip(&columns.properties) {
             let text = field(*position);
@@ -79,12 +85,18 @@ impl Converter {
                 (Kind::Text, _) | (Kind::Guess, None) => Value::from(text),
                 (Kind::Number | Kind::Guess, Some(value)) => value,
                 (Kind::Number, None) => {
-                    return Err(format!("{text:?} in the column {:?} is not a decimal number", property.column));
+                    return Err(format!(
+                        "{text:?} in the column {:?} is not a decimal number",
+                        property.column
+                    ));
                 }
             };
             properties.insert(property.name.clone(), value);
         }
-        let amount = self.map.amount().and_then(|position| properties.get(&self.map.properties[position].name));
+        let amount = self
+            .map
+            .amount()
+            .and_then(|position| properties.get(&self.map.properties[position].name));
         let revenue_micros = amount.and_then(impresario_rules::micros).unwrap_or(0);
         let json = json!({
             "type": "track",
@@ -96,7 +108,10 @@ impl Converter {
         })
         .to_string();
         if json.len() > MESSAGE_BYTES_MAX {
-            return Err(format!("the row makes {} bytes, at most {MESSAGE_BYTES_MAX} are sent", json.len()));
+            return Err(format!(
+                "the row makes {} bytes, at most {MESSAGE_BYTES_MAX} are sent",
+                json.len()
+            ));
         }
         Ok(Message { json, user: user.to_owned(), revenue_micros })
     }
@@ -139,7 +154,8 @@ fn moment(text: &str, format: &TimeFormat) -> Option<Timestamp> {
 fn number_of(text: &str) -> Option<Value> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let all_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !all_digits(whole) || !all_digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
         return None;
     }
@@ -154,12 +170,15 @@ mod tests {
     use super::*;
 
     fn converter(map: &str) -> Converter {
-        Converter::new(Map::parse(map).unwrap(), "Order Completed".to_owned(), blake3::hash(b"file"))
+        Converter::new(
+            Map::parse(map).unwrap(),
+            "Order Completed".to_owned(),
+            blake3::hash(b"file"),
+        )
     }
 
     fn message(map: &str, number: u64, fields: &[&str]) -> Result<Message, String> {
-        let columns =
-            Columns { user: 0, at: 1, properties: (2..fields.len().max(2)).collect() };
+        let columns = Columns { user: 0, at: 1, properties: (2..fields.len().max(2)).collect() };
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
         converter(map).message(&columns, number, &Row { line: number + 2, fields: Ok(fields) })
     }
@@ -169,7 +188,10 @@ mod tests {
         let made = message(map, 0, fields).unwrap();
         let json: Value = serde_json::from_str(&made.json).unwrap();
         assert_eq!((&json["timestamp"], &json["properties"]), (&Value::from(at), &properties));
-        assert_eq!((made.revenue_micros, json["userId"].as_str()), (revenue_micros, Some(fields[0])));
+        assert_eq!(
+            (made.revenue_micros, json["userId"].as_str()),
+            (revenue_micros, Some(fields[0]))
+        );
         assert_eq!(json.get("sentAt"), None);
     }
 
@@ -188,19 +210,67 @@ mod tests {
             json!({"revenue": 11.77, "quantity": 1}),
             11_770_000,
         );
-        check("user=c,at=d,revenue=v", &["u", "2025-02-28", "-5"], "2025-02-28T00:00:00Z", json!({"revenue": -5}), -5_000_000);
-        check("user=c,at=d,n=v", &["u", "20250228", "x y"], "2025-02-28T00:00:00Z", json!({"n": "x y"}), 0);
-        check("user=c,at=d,n=v", &["u", "2025-02-28 10:30", "007"], "2025-02-28T10:30:00Z", json!({"n": "007"}), 0);
-        check("user=c,at=d,n=v:text", &["u", "2025-02-28T10:30:00+02:00", "7"], "2025-02-28T08:30:00Z", json!({"n": "7"}), 0);
-        check("user=c,at=d:unix,n=v", &["u", "852076800", ""], "1997-01-01T00:00:00Z", json!({}), 0);
-        check("user=c,at=d:unix_ms", &["u", "852076800123"], "1997-01-01T00:00:00.123Z", json!({}), 0);
-        check("user=c,at=d:%d.%m.%Y %H:%M", &["u", "31.12.2024 23:59"], "2024-12-31T23:59:00Z", json!({}), 0);
+        check(
+            "user=c,at=d,revenue=v",
+            &["u", "2025-02-28", "-5"],
+            "2025-02-28T00:00:00Z",
+            json!({"revenue": -5}),
+            -5_000_000,
+        );
+        check(
+            "user=c,at=d,n=v",
+            &["u", "20250228", "x y"],
+            "2025-02-28T00:00:00Z",
+            json!({"n": "x y"}),
+            0,
+        );
+        check(
+            "user=c,at=d,n=v",
+            &["u", "2025-02-28 10:30", "007"],
+            "2025-02-28T10:30:00Z",
+            json!({"n": "007"}),
+            0,
+        );
+        check(
+            "user=c,at=d,n=v:text",
+            &["u", "2025-02-28T10:30:00+02:00", "7"],
+            "2025-02-28T08:30:00Z",
+            json!({"n": "7"}),
+            0,
+        );
+        check(
+            "user=c,at=d:unix,n=v",
+            &["u", "852076800", ""],
+            "1997-01-01T00:00:00Z",
+            json!({}),
+            0,
+        );
+        check(
+            "user=c,at=d:unix_ms",
+            &["u", "852076800123"],
+            "1997-01-01T00:00:00.123Z",
+            json!({}),
+            0,
+        );
+        check(
+            "user=c,at=d:%d.%m.%Y %H:%M",
+            &["u", "31.12.2024 23:59"],
+            "2024-12-31T23:59:00Z",
+            json!({}),
+            0,
+        );
     }
 
     #[test]
     fn an_amount_keeps_every_digit() {
         let text = "123456789012345.678901";
-        check("user=c,at=d,revenue=v", &["u", "20250101", text], "2025-01-01T00:00:00Z", json!({"revenue": text}), 123_456_789_012_345_678_901);
+        check(
+            "user=c,at=d,revenue=v",
+            &["u", "20250101", text],
+            "2025-01-01T00:00:00Z",
+            json!({"revenue": text}),
+            123_456_789_012_345_678_901,
+        );
         for cents in 0..2_000_i128 {
             let text = format!("{}.{:02}", cents / 100, cents % 100);
             let made = message("user=c,at=d,revenue=v", 0, &["u", "20250101", &text]).unwrap();

@@ -132,7 +132,12 @@ impl Engine {
     }
 
     /// The next rows, as one request.
-    fn stretch(&self, rows: &mut Rows, columns: &Columns, first: u64) -> Result<Option<(Stretch, Batch)>> {
+    fn stretch(
+        &self,
+        rows: &mut Rows,
+        columns: &Columns,
+        first: u64,
+    ) -> Result<Option<(Stretch, Batch)>> {
         let mut stretch = Stretch::default();
         let mut body = b"{\"batch\":[".to_vec();
         while stretch.sent.len() < self.batch_rows && stretch.rows < self.batch_rows as u64 * 4 {
@@ -148,7 +153,11 @@ impl Engine {
                     stretch.sent.push((row.line, message.revenue_micros));
                 }
                 Err(detail) => {
-                    stretch.refused.push(Refusal { line: row.line, code: "row_unfit".to_owned(), detail });
+                    stretch.refused.push(Refusal {
+                        line: row.line,
+                        code: "row_unfit".to_owned(),
+                        detail,
+                    });
                 }
             }
             if body.len() > BODY_BYTES_MAX {
@@ -185,7 +194,9 @@ impl Engine {
             window.prefix += 1;
             for ((line, revenue_micros), item) in stretch.sent.into_iter().zip(items) {
                 match item {
-                    Item::Refused { code, detail } => stretch.refused.push(Refusal { line, code, detail }),
+                    Item::Refused { code, detail } => {
+                        stretch.refused.push(Refusal { line, code, detail })
+                    }
                     Item::Accepted | Item::Duplicate => {
                         self.state.accepted += 1;
                         self.state.duplicates += u64::from(item == Item::Duplicate);
@@ -226,7 +237,8 @@ impl RefusedRows {
     /// Goes on with the list of an earlier run, or removes it.
     pub(crate) fn open(path: &Path, go_on: bool) -> Result<Self> {
         if !go_on && path.exists() {
-            std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+            std::fs::remove_file(path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
         }
         Ok(Self { path: path.to_owned(), file: None, pending: Vec::new(), bytes: 0 })
     }

@@ -49,9 +49,8 @@ impl Map {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let (mut user, mut at, mut properties) = (None, None, Vec::<Property>::new());
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            let (field, source) = pair
-                .split_once('=')
-                .with_context(|| format!("{pair:?} is not FIELD=COLUMN"))?;
+            let (field, source) =
+                pair.split_once('=').with_context(|| format!("{pair:?} is not FIELD=COLUMN"))?;
             let (field, source) = (field.trim(), source.trim());
             ensure!(!field.is_empty() && !source.is_empty(), "{pair:?} is not FIELD=COLUMN");
             let (column, format) = match source.split_once(':') {
@@ -59,8 +58,12 @@ impl Map {
                 None => (source.to_owned(), None),
             };
             let twice = match field {
-                "user_id" | "userId" | "user" => user.replace(plain(field, column, format)?).is_some(),
-                "at" | "date" | "time" | "timestamp" => at.replace((column, time_format(format)?)).is_some(),
+                "user_id" | "userId" | "user" => {
+                    user.replace(plain(field, column, format)?).is_some()
+                }
+                "at" | "date" | "time" | "timestamp" => {
+                    at.replace((column, time_format(format)?)).is_some()
+                }
                 _ => {
                     let property = property(field, column, format)?;
                     let twice = properties.iter().any(|known| known.name == property.name);
@@ -99,7 +102,9 @@ impl Map {
 
     /// The property whose sum is the revenue, if any is mapped.
     pub(crate) fn amount(&self) -> Option<usize> {
-        AMOUNTS.iter().find_map(|name| self.properties.iter().position(|property| property.name == *name))
+        AMOUNTS
+            .iter()
+            .find_map(|name| self.properties.iter().position(|property| property.name == *name))
     }
 }
 
@@ -114,7 +119,9 @@ fn time_format(format: Option<&str>) -> Result<TimeFormat> {
         Some("unix") => TimeFormat::Unix,
         Some("unix_ms") => TimeFormat::UnixMs,
         Some(format) if format.contains('%') => TimeFormat::Strftime(format.to_owned()),
-        Some(other) => bail!("{other:?} is no time format: iso, unix, unix_ms, or strftime such as %Y%m%d"),
+        Some(other) => {
+            bail!("{other:?} is no time format: iso, unix, unix_ms, or strftime such as %Y%m%d")
+        }
     })
 }
 
@@ -168,7 +175,10 @@ mod tests {
             "user_id=customer_id,at=date:%Y%m%d,revenue=dollar_value,quantity=number_of_cds",
             "customer_id",
             ("date", TimeFormat::Strftime("%Y%m%d".to_owned())),
-            &[guess("revenue", "dollar_value", Kind::Number), guess("quantity", "number_of_cds", Kind::Guess)],
+            &[
+                guess("revenue", "dollar_value", Kind::Number),
+                guess("quantity", "number_of_cds", Kind::Guess),
+            ],
         );
         check(
             " user = customer , date=when , amount=amount, zip=plz:text,",
@@ -176,7 +186,12 @@ mod tests {
             ("when", TimeFormat::Guess),
             &[guess("revenue", "amount", Kind::Number), guess("zip", "plz", Kind::Text)],
         );
-        check("user=u,at=t:%H:%M %Y-%j", "u", ("t", TimeFormat::Strftime("%H:%M %Y-%j".to_owned())), &[]);
+        check(
+            "user=u,at=t:%H:%M %Y-%j",
+            "u",
+            ("t", TimeFormat::Strftime("%H:%M %Y-%j".to_owned())),
+            &[],
+        );
         check("user=u,at=t:unix_ms", "u", ("t", TimeFormat::UnixMs), &[]);
     }
 

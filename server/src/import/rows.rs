@@ -60,6 +60,8 @@ impl Rows {
                 let mut reader = csv::ReaderBuilder::new()
                     .delimiter(delimiter)
                     .flexible(true)
+                    // With CRLF the reader counts lines late. The CR is trimmed with the blanks.
+                    .terminator(csv::Terminator::Any(b'\n'))
                     .buffer_capacity(BUFFER_BYTES)
                     .from_reader(File::open(path)?);
                 let names = reader.headers().context("the first line cannot be read")?;
@@ -67,7 +69,8 @@ impl Rows {
                     .iter()
                     .map(|name| name.trim_start_matches('\u{feff}').trim().to_owned())
                     .collect();
-                Self { columns, source: Source::Csv(Box::new(reader), csv::ByteRecord::new()) }.checked()
+                Self { columns, source: Source::Csv(Box::new(reader), csv::ByteRecord::new()) }
+                    .checked()
             }
         }
     }
@@ -84,31 +87,42 @@ impl Rows {
         exact
             .or_else(|| self.columns.iter().position(|column| column.eq_ignore_ascii_case(name)))
             .with_context(|| {
-                format!("there is no column {name:?}; the first line names: {}", self.columns.join(", "))
+                format!(
+                    "there is no column {name:?}; the first line names: {}",
+                    self.columns.join(", ")
+                )
             })
     }
 
     /// The next row; `None` at the end of the file.
     pub(crate) fn next(&mut self) -> Result<Option<Row>> {
         match &mut self.source {
-            Source::Csv(reader, record) => {
+            Source::Csv(reader, record) => loop {
                 if !reader.read_byte_record(record)? {
                     return Ok(None);
                 }
-                let line = record.position().map_or(0, csv::Position::line);
-                Ok(Some(Row { line, fields: fields(record) }))
-            }
+                if record.as_slice() != b"\r" {
+                    let line = record.position().map_or(0, csv::Position::line);
+                    return Ok(Some(Row { line, fields: fields(record) }));
+                }
+            },
             Source::Words { input, line, buffer } => loop {
                 *line += 1;
                 match read_line(input, buffer)? {
                     None => return Ok(None),
                     Some(Fits::No) => {
-                        return Ok(Some(Row { line: *line, fields: Err("the line is too long".to_owned()) }));
+                        return Ok(Some(Row {
+                            line: *line,
+                            fields: Err("the line is too long".to_owned()),
+                        }));
                     }
                     Some(Fits::Yes) => {}
                 }
                 let Ok(text) = std::str::from_utf8(buffer) else {
-                    return Ok(Some(Row { line: *line, fields: Err("the line is not UTF-8".to_owned()) }));
+                    return Ok(Some(Row {
+                        line: *line,
+                        fields: Err("the line is not UTF-8".to_owned()),
+                    }));
                 };
                 let fields: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
                 if !fields.is_empty() {
@@ -124,7 +138,11 @@ fn fields(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
         return Err("the line is too long".to_owned());
     }
     let text = |field: &[u8]| std::str::from_utf8(field).map(|text| text.trim().to_owned());
-    record.iter().map(text).collect::<Result<_, _>>().map_err(|_| "the line is not UTF-8".to_owned())
+    record
+        .iter()
+        .map(text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| "the line is not UTF-8".to_owned())
 }
 
 /// The character between columns; `None` for blanks.
@@ -132,14 +150,20 @@ fn delimiter(header: &str, layout: Layout) -> Option<u8> {
     let likely = || {
         let count = |byte: u8| header.bytes().filter(|found| *found == byte).count();
         // Of several, the one that occurs most; the first of these if they are even.
-        [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|byte| count(*byte)).filter(|byte| count(*byte) > 0)
+        [b',', b';', b'\t', b'|']
+            .into_iter()
+            .rev()
+            .max_by_key(|byte| count(*byte))
+            .filter(|byte| count(*byte) > 0)
     };
     match (layout.format, layout.delimiter) {
         (Some(Format::Whitespace), _) => None,
         (_, Some(delimiter)) => Some(delimiter),
         (Some(Format::Csv), None) => Some(likely().unwrap_or(b',')),
         // A single column is CSV; several words without any other sign are separated by blanks.
-        (None, None) => likely().or_else(|| (header.split_whitespace().count() < 2).then_some(b',')),
+        (None, None) => {
+            likely().or_else(|| (header.split_whitespace().count() < 2).then_some(b','))
+        }
     }
 }
 
@@ -203,7 +227,12 @@ mod tests {
             &["user", "date", "note"],
             &[(2, Ok(&["u1", "2025-01-01", "a, b\nc"])), (4, Ok(&["u2", "2025-01-02", ""]))],
         );
-        check(b"a;b\r\n1;2\r\n", SEEN, &["a", "b"], &[(2, Ok(&["1", "2"]))]);
+        check(
+            b"a;b\r\n1;\"2\"\r\n\r\n3;4\r\n",
+            SEEN,
+            &["a", "b"],
+            &[(2, Ok(&["1", "2"])), (4, Ok(&["3", "4"]))],
+        );
         check(b"a\tb\n1\t2\n", SEEN, &["a", "b"], &[(2, Ok(&["1", "2"]))]);
     }
 
@@ -219,8 +248,18 @@ mod tests {
 
     #[test]
     fn a_broken_line_is_one_row() {
-        check(b"a,b\n\xff,1\n2,3\n", SEEN, &["a", "b"], &[(2, Err("the line is not UTF-8")), (3, Ok(&["2", "3"]))]);
-        check(b"a b\n\xff 1\n2 3\n", SEEN, &["a", "b"], &[(2, Err("the line is not UTF-8")), (3, Ok(&["2", "3"]))]);
+        check(
+            b"a,b\n\xff,1\n2,3\n",
+            SEEN,
+            &["a", "b"],
+            &[(2, Err("the line is not UTF-8")), (3, Ok(&["2", "3"]))],
+        );
+        check(
+            b"a b\n\xff 1\n2 3\n",
+            SEEN,
+            &["a", "b"],
+            &[(2, Err("the line is not UTF-8")), (3, Ok(&["2", "3"]))],
+        );
     }
 
     #[test]

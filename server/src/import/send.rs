@@ -39,12 +39,17 @@ pub(crate) enum Item {
 
 /// Sends a batch. While the server fails in a way that may pass, it is sent again, for as long as
 /// `patience` after the first failure.
-pub(crate) async fn deliver(client: &Client, batch: &Batch, patience: Duration) -> Result<Verdict, CallError> {
+pub(crate) async fn deliver(
+    client: &Client,
+    batch: &Batch,
+    patience: Duration,
+) -> Result<Verdict, CallError> {
     let mut failing_since: Option<Instant> = None;
     let mut retries = 0;
     loop {
         let headers = [("x-strict-mode", "1")];
-        let outcome = client.send(Method::POST, "/v1/batch", &[], Some(batch.body.clone()), &headers).await;
+        let outcome =
+            client.send(Method::POST, "/v1/batch", &[], Some(batch.body.clone()), &headers).await;
         let error = match outcome.and_then(|answer| items(&answer.body, batch.messages)) {
             Ok(items) => return Ok(Verdict { items, retries }),
             Err(error) => error,
@@ -84,7 +89,10 @@ fn items(body: &Value, messages: usize) -> Result<Vec<Item>, CallError> {
         let slot = slot.ok_or_else(|| unclear("the answer names a message that was not sent"))?;
         *slot = Some(item(result));
     }
-    items.into_iter().collect::<Option<Vec<Item>>>().ok_or_else(|| unclear("the answer leaves messages out"))
+    items
+        .into_iter()
+        .collect::<Option<Vec<Item>>>()
+        .ok_or_else(|| unclear("the answer leaves messages out"))
 }
 
 fn item(result: &Value) -> Item {
@@ -113,7 +121,8 @@ mod tests {
             {"index": 0, "status": "accepted"},
             {"index": 2, "status": "duplicate"},
         ]});
-        let refused = Item::Refused { code: "timestamp_absurd".to_owned(), detail: "before 1970".to_owned() };
+        let refused =
+            Item::Refused { code: "timestamp_absurd".to_owned(), detail: "before 1970".to_owned() };
         assert_eq!(items(&body, 3), Ok(vec![Item::Accepted, refused, Item::Duplicate]));
         assert!(items(&body, 4).is_err());
         assert!(items(&body, 2).is_err());

@@ -88,8 +88,9 @@ impl StateFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", place())),
         };
-        let state: State = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not the state of an import; delete it to begin anew", place()))?;
+        let state: State = serde_json::from_str(&text).with_context(|| {
+            format!("{} is not the state of an import; delete it to begin anew", place())
+        })?;
         Ok((state.version == VERSION && state.identity == *identity).then_some(state))
     }
 
@@ -115,7 +116,13 @@ mod tests {
 
     fn identity(content: &str) -> Identity {
         let text = |text: &str| text.to_owned();
-        Identity { content: text(content), bytes: 7, event: text("e"), map: text("m"), tenant: text("t") }
+        Identity {
+            content: text(content),
+            bytes: 7,
+            event: text("e"),
+            map: text("m"),
+            tenant: text("t"),
+        }
     }
 
     fn file(name: &str) -> StateFile {

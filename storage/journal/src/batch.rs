@@ -102,7 +102,9 @@ pub enum Write {
         /// What to add.
         delta: i64,
     },
-    /// Remove all rows from `from` (inclusive) to `to` (exclusive; empty means the table's end).
+    /// Remove all rows from `from` (inclusive) to `to` (exclusive; empty means the table's end). A
+    /// store may hold the range's keys in memory until its next checkpoint, so whoever removes
+    /// hundreds of thousands of rows does it in pieces.
     DeleteRange {
         /// Where.
         table: Table,

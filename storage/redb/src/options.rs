@@ -37,8 +37,8 @@ impl Options {
             state_cache_bytes: 256 << 20,
             log_cache_bytes: 32 << 20,
             checkpoint_age: Duration::from_secs(10),
-            dirty_soft_bytes: 96 << 20,
-            dirty_hard_bytes: 256 << 20,
+            dirty_soft_bytes: 64 << 20,
+            dirty_hard_bytes: 192 << 20,
             drain_bytes: 16 << 20,
         }
     }

@@ -49,31 +49,43 @@ fn events() {
         at: at(),
     };
     check(saved, "82008502616e6164627b7d1b0000018bcfe56800");
-    let described = Event::Described { name: "n".to_owned(), description: "d".to_owned(), at: at() };
+    let described =
+        Event::Described { name: "n".to_owned(), description: "d".to_owned(), at: at() };
     check(described, "820183616e61641b0000018bcfe56800");
     check(Event::Paused { at: at() }, "8202811b0000018bcfe56800");
     check(Event::Resumed { at: at() }, "8203811b0000018bcfe56800");
     check(Event::Archived { at: at() }, "8204811b0000018bcfe56800");
-    check(Event::Built { version: 2, profiles: 1_000, members: 3, at: at() }, "820584021903e8031b0000018bcfe56800");
-    check(Event::BuildFailed { version: 2, reason: "r".to_owned(), at: at() }, "8206830261721b0000018bcfe56800");
+    check(
+        Event::Built { version: 2, profiles: 1_000, members: 3, at: at() },
+        "820584021903e8031b0000018bcfe56800",
+    );
+    check(
+        Event::BuildFailed { version: 2, reason: "r".to_owned(), at: at() },
+        "8206830261721b0000018bcfe56800",
+    );
 }
 
 #[test]
 fn states() {
     check(State::default(), "8800006060000082008080");
-    check(after([save("Buyers", RULE)]), "880101664275796572736001018201810181830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01");
-    check(after([save("Buyers", RULE), save("Buyers", OTHER_RULE), done(2), Command::Pause]), "880202664275796572736001048202830a030382830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d018302781b7b227472616974223a22706c616e222c226571223a2270726f227d02");
-    check(after([save("Buyers", RULE), failed(1), Command::Archive]), "880301664275796572736001038203826b756e617661696c61626c650281830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01");
+    check(
+        after([save("Buyers", RULE)]),
+        "880101664275796572736001018201810181830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01",
+    );
+    check(
+        after([save("Buyers", RULE), save("Buyers", OTHER_RULE), done(2), Command::Pause]),
+        "880202664275796572736001048202830a030382830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d018302781b7b227472616974223a22706c616e222c226571223a2270726f227d02",
+    );
+    check(
+        after([save("Buyers", RULE), failed(1), Command::Archive]),
+        "880301664275796572736001038203826b756e617661696c61626c650281830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01",
+    );
 }
 
 #[test]
 fn effects_and_replies() {
-    let publish = Effect::Publish {
-        segment: id(),
-        version: 2,
-        name: "n".to_owned(),
-        rule: "{}".to_owned(),
-    };
+    let publish =
+        Effect::Publish { segment: id(), version: 2, name: "n".to_owned(), rule: "{}".to_owned() };
     check(publish, "820084500202020202020202020202020202020202616e627b7d");
     check(Effect::Withdraw { segment: id() }, "8201815002020202020202020202020202020202");
     check(Reply { version: 2, status: Status::Live, changed: true }, "830201f5");
@@ -84,7 +96,13 @@ fn queries_and_answers() {
     let state = after([save("Buyers", RULE), done(1)]);
     check(Query::Get, "820080");
     check(Query::Version { version: 2 }, "82018102");
-    check(ask(&state, Query::Get), "8200818a50020202020202020202020202020202026642757965727360010178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01018202830a030281830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01");
-    check(ask(&state, Query::Version { version: 1 }), "820181830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01");
+    check(
+        ask(&state, Query::Get),
+        "8200818a50020202020202020202020202020202026642757965727360010178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01018202830a030281830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01",
+    );
+    check(
+        ask(&state, Query::Version { version: 1 }),
+        "820181830178287b226576656e74223a224f7264657220436f6d706c65746564222c2261745f6c65617374223a317d01",
+    );
     check(ListRow::of(&state), "8666427579657273010101018202830a0302");
 }

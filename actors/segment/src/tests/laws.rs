@@ -61,8 +61,11 @@ fn check_invariants(before: &State, state: &State, decision: &Decision<Segment>)
         more => panic!("one effect at most, not {more:?}"),
     }
     // S4
-    assert!(live(state) || !matches!(state.build, Build::Building { .. } | Build::Failed { .. })
-        || before.build == state.build);
+    assert!(
+        live(state)
+            || !matches!(state.build, Build::Building { .. } | Build::Failed { .. })
+            || before.build == state.build
+    );
     assert_eq!(decision.reply.version, state.version);
     assert_eq!(decision.reply.status, state.status);
     assert_eq!(decision.reply.changed, before != state);

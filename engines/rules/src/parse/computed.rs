@@ -17,9 +17,8 @@ impl Parser<'_> {
             .and_then(|(tree, at)| self.identifier(tree, &at));
         let kind =
             fields.demand("kind", &mut self.problems).and_then(|(tree, at)| self.kind(tree, &at));
-        let event = fields
-            .demand("event", &mut self.problems)
-            .and_then(|(tree, at)| self.name(tree, &at));
+        let event =
+            fields.demand("event", &mut self.problems).and_then(|(tree, at)| self.name(tree, &at));
         let filter = self.filter(&mut fields, 1);
         let property = match kind {
             None | Some("count") => None,

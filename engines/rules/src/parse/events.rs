@@ -124,9 +124,8 @@ impl Parser<'_> {
             return Some(Step { pattern: EventPattern { event, filter: None }, within: None });
         }
         let mut fields = Fields::open(tree, at, "a step", &mut self.problems)?;
-        let event = fields
-            .demand("event", &mut self.problems)
-            .and_then(|(tree, at)| self.name(tree, &at));
+        let event =
+            fields.demand("event", &mut self.problems).and_then(|(tree, at)| self.name(tree, &at));
         let filter = self.filter(&mut fields, depth);
         let within = match fields.take("within") {
             None => Ok(None),

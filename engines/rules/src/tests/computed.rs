@@ -28,7 +28,12 @@ fn pro_03_sums_of_decimals_are_exact() {
     check(&spec, &[order(0, json!(0.1)), order(0, json!(0.2))], &[(0, json!(0.3), None)]);
     let cents: Vec<_> = (0..1_000).map(|n| order(n, json!(0.01))).collect();
     check(&spec, &cents, &[(0, json!(10), None)]);
-    let mixed = [order(0, json!("19.99")), order(0, json!(-5)), order(0, json!("n/a")), order(0, json!(null))];
+    let mixed = [
+        order(0, json!("19.99")),
+        order(0, json!(-5)),
+        order(0, json!("n/a")),
+        order(0, json!(null)),
+    ];
     check(&spec, &mixed, &[(0, json!(14.99), None)]);
 }
 
@@ -37,12 +42,16 @@ fn windows_of_counts_move_in_slices() {
     // A window of 10 minutes has slices of one minute: 01:00.000 to 01:59.999 leave at 12:00.000.
     let spec = json!({"name": "n", "kind": "count", "event": "Order", "within_last": "10m"});
     let events = [order(60_000, json!(1)), order(119_999, json!(1)), order(120_000, json!(1))];
-    check(&spec, &events, &[
-        (120_000, json!(3), Some(720_000)),
-        (719_999, json!(3), Some(720_000)),
-        (720_000, json!(1), Some(780_000)),
-        (780_000, json!(0), None),
-    ]);
+    check(
+        &spec,
+        &events,
+        &[
+            (120_000, json!(3), Some(720_000)),
+            (719_999, json!(3), Some(720_000)),
+            (720_000, json!(1), Some(780_000)),
+            (780_000, json!(0), None),
+        ],
+    );
     // 90 days have slices of 0.9 days.
     let spec = json!({"name": "n", "kind": "count", "event": "Order", "within_last": "90d"});
     let day = 86_400_000;
@@ -52,7 +61,8 @@ fn windows_of_counts_move_in_slices() {
 #[test]
 fn last_is_the_latest_by_time_of_the_event() {
     let spec = json!({"name": "l", "kind": "last", "event": "Order", "property": "sku"});
-    let events = [order(5, json!("b")), order(9, json!("c")), order(1, json!("a")), order(10, json!([]))];
+    let events =
+        [order(5, json!("b")), order(9, json!("c")), order(1, json!("a")), order(10, json!([]))];
     check(&spec, &events, &[(0, json!("c"), None)]);
     check(&spec, &[], &[(0, json!(null), None)]);
     let tied = [order(5, json!("x")), order(5, json!("y"))];
@@ -65,19 +75,30 @@ fn last_is_the_latest_by_time_of_the_event() {
 #[test]
 fn distinct_values_leave_a_window_one_by_one() {
     let spec = json!({"name": "d", "kind": "distinct", "event": "Order", "property": "sku", "within_last": "1m"});
-    let events = [order(0, json!("a")), order(1_000, json!("b")), order(2_000, json!("a")), order(3_000, json!(3)), order(3_000, json!(3.0))];
-    check(&spec, &events, &[
-        (3_000, json!(3), Some(61_000)),
-        (61_000, json!(2), Some(62_000)),
-        (62_000, json!(1), Some(63_000)),
-        (63_000, json!(0), None),
-    ]);
+    let events = [
+        order(0, json!("a")),
+        order(1_000, json!("b")),
+        order(2_000, json!("a")),
+        order(3_000, json!(3)),
+        order(3_000, json!(3.0)),
+    ];
+    check(
+        &spec,
+        &events,
+        &[
+            (3_000, json!(3), Some(61_000)),
+            (61_000, json!(2), Some(62_000)),
+            (62_000, json!(1), Some(63_000)),
+            (63_000, json!(0), None),
+        ],
+    );
 }
 
 #[test]
 fn distinct_saturates_and_says_so() {
     for window in [None, Some("1h")] {
-        let mut spec = json!({"name": "d", "kind": "distinct", "event": "Order", "property": "sku"});
+        let mut spec =
+            json!({"name": "d", "kind": "distinct", "event": "Order", "property": "sku"});
         if let Some(window) = window {
             spec["within_last"] = json!(window);
         }
@@ -100,9 +121,16 @@ fn distinct_saturates_and_says_so() {
 fn rules_follow_computed_traits_through_time() {
     let rule = rule(&json!({"computed": "n", "gte": 2}));
     let spec = r#"{"name":"n","kind":"count","event":"Order","within_last":"10m"}"#;
-    let world = World::new(json!({}), &rule, &[spec], &[order(0, json!(1)), order(60_000, json!(1))]);
-    assert_eq!(rule.evaluate(&world, 60_000), Verdict { member: true, recheck_at_ms: Some(660_000) });
-    assert_eq!(rule.evaluate(&world, 660_000), Verdict { member: false, recheck_at_ms: Some(720_000) });
+    let world =
+        World::new(json!({}), &rule, &[spec], &[order(0, json!(1)), order(60_000, json!(1))]);
+    assert_eq!(
+        rule.evaluate(&world, 60_000),
+        Verdict { member: true, recheck_at_ms: Some(660_000) }
+    );
+    assert_eq!(
+        rule.evaluate(&world, 660_000),
+        Verdict { member: false, recheck_at_ms: Some(720_000) }
+    );
     assert_eq!(rule.evaluate(&world, 720_000), Verdict { member: false, recheck_at_ms: None });
 }
 
@@ -118,7 +146,8 @@ fn the_id_follows_the_meaning_not_the_name() {
 
 #[test]
 fn personal_values_do_not_print() {
-    let spec = parse_computed(r#"{"name":"l","kind":"last","event":"Order","property":"sku"}"#).expect("valid");
+    let spec = parse_computed(r#"{"name":"l","kind":"last","event":"Order","property":"sku"}"#)
+        .expect("valid");
     let mut memory = Computed::new(&spec);
     memory.record(&spec, &order(1, json!("secret")).occurrence());
     assert!(!format!("{memory:?}").contains("secret"));

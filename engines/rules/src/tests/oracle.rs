@@ -57,7 +57,8 @@ impl Oracle<'_> {
 
     fn matching(&self, event: &str, filter: &Value) -> impl Iterator<Item = &Happened> {
         self.events.iter().filter(move |happened| {
-            happened.name == event && (filter.is_null() || self.accepts(filter, &happened.properties))
+            happened.name == event
+                && (filter.is_null() || self.accepts(filter, &happened.properties))
         })
     }
 
@@ -83,7 +84,8 @@ impl Oracle<'_> {
                 Some(ends) => times
                     .filter(|at| {
                         ends.iter().any(|end| {
-                            end < at && (step["within"].is_null() || at - end <= span(&step["within"]))
+                            end < at
+                                && (step["within"].is_null() || at - end <= span(&step["within"]))
                         })
                     })
                     .collect(),
@@ -155,19 +157,25 @@ impl Oracle<'_> {
                 "lt" => number.is_some_and(|number| number < bound),
                 "lte" => number.is_some_and(|number| number <= bound),
                 "contains" => match value {
-                    Value::String(value) => operand.as_str().is_some_and(|part| value.contains(part)),
+                    Value::String(value) => {
+                        operand.as_str().is_some_and(|part| value.contains(part))
+                    }
                     Value::Array(items) => items.iter().any(|item| same(item, operand)),
-                    _ => false,
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
                 },
                 "starts_with" => value.as_str().is_some_and(|value| value.starts_with(text())),
                 "ends_with" => value.as_str().is_some_and(|value| value.ends_with(text())),
-                "exists" => !value.is_null() == (operand == true),
+                "exists" => value.is_null() != (operand == true),
                 "not_exists" => value.is_null() == (operand == true),
                 "before" => at.is_some_and(|at| at < moment(operand, true).expect("a time")),
                 "after" => at.is_some_and(|at| at > moment(operand, true).expect("a time")),
-                "within_last" => at.is_some_and(|at| at <= self.now && at > self.now - span(operand)),
+                "within_last" => {
+                    at.is_some_and(|at| at <= self.now && at > self.now - span(operand))
+                }
                 "older_than" => at.is_some_and(|at| at <= self.now - span(operand)),
-                "within_next" => at.is_some_and(|at| at > self.now && at <= self.now + span(operand)),
+                "within_next" => {
+                    at.is_some_and(|at| at > self.now && at <= self.now + span(operand))
+                }
                 other => panic!("no operator {other}"),
             }
         })
@@ -188,7 +196,7 @@ fn moment(value: &Value, builtin: bool) -> Option<i64> {
         Value::Number(number) if builtin => number.as_i64(),
         // The laws use small numbers only: Unix seconds.
         Value::Number(number) => number.as_f64().map(|seconds| (seconds * 1_000.0).round() as i64),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -66,7 +66,11 @@ fn the_text_itself_is_checked() {
 #[test]
 fn depth_and_size_are_bounded() {
     let nested = |depth: usize| {
-        format!("{}{{\"trait\":\"a\",\"exists\":true}}{}", "{\"not\":".repeat(depth), "}".repeat(depth))
+        format!(
+            "{}{{\"trait\":\"a\",\"exists\":true}}{}",
+            "{\"not\":".repeat(depth),
+            "}".repeat(depth)
+        )
     };
     check(&nested(15), &[]);
     check(&nested(16), &[(&"/not".repeat(16), codes::TOO_DEEP)]);
@@ -88,19 +92,22 @@ fn depth_and_size_are_bounded() {
 fn conditions_on_values_are_checked() {
     check(r#"{"trait": "a"}"#, &[("", codes::MISSING_OPERATOR)]);
     check(r#"{"trait": "", "eq": 1}"#, &[("/trait", codes::INVALID_TEXT)]);
-    check(r#"{"trait": 3, "eq": []}"#, &[("/trait", codes::WRONG_TYPE), ("/eq", codes::WRONG_TYPE)]);
+    check(
+        r#"{"trait": 3, "eq": []}"#,
+        &[("/trait", codes::WRONG_TYPE), ("/eq", codes::WRONG_TYPE)],
+    );
     check(r#"{"trait": "a", "in": []}"#, &[("/in", codes::WRONG_LENGTH)]);
-    check(r#"{"trait": "a", "in": [1, null, {}]}"#, &[
-        ("/in/1", codes::WRONG_TYPE),
-        ("/in/2", codes::WRONG_TYPE),
-    ]);
+    check(
+        r#"{"trait": "a", "in": [1, null, {}]}"#,
+        &[("/in/1", codes::WRONG_TYPE), ("/in/2", codes::WRONG_TYPE)],
+    );
     check(r#"{"trait": "a", "gt": "2026-01-01"}"#, &[("/gt", codes::WRONG_TYPE)]);
     check(r#"{"trait": "a", "before": "soon"}"#, &[("/before", codes::INVALID_TIME)]);
     check(r#"{"trait": "a", "contains": ""}"#, &[("/contains", codes::INVALID_TEXT)]);
-    check(r#"{"trait": "a", "exists": true, "not_exists": true}"#, &[(
-        "",
-        codes::CONFLICTING_KEYS,
-    )]);
+    check(
+        r#"{"trait": "a", "exists": true, "not_exists": true}"#,
+        &[("", codes::CONFLICTING_KEYS)],
+    );
     check(r#"{"trait": "a", "exists": 1}"#, &[("/exists", codes::WRONG_TYPE)]);
     check(r#"{"field": "emial", "exists": true}"#, &[("/field", codes::UNKNOWN_FIELD)]);
     check(r#"{"trait": "a", "event": "b", "eq": 1}"#, &[("", codes::AMBIGUOUS_CONDITION)]);
@@ -115,29 +122,32 @@ fn conditions_on_values_are_checked() {
 fn conditions_on_events_are_checked() {
     check(r#"{"event": "a", "at_least": 0}"#, &[("/at_least", codes::INVALID_RANGE)]);
     check(r#"{"event": "a", "at_least": 3, "at_most": 2}"#, &[("/at_least", codes::INVALID_RANGE)]);
-    check(r#"{"event": "a", "exactly": 3, "at_most": 2}"#, &[("/exactly", codes::CONFLICTING_KEYS)]);
-    check(r#"{"event": "a", "at_least": 1001, "within_last": "1d"}"#, &[(
-        "/at_least",
-        codes::NUMBER_OUT_OF_RANGE,
-    )]);
+    check(
+        r#"{"event": "a", "exactly": 3, "at_most": 2}"#,
+        &[("/exactly", codes::CONFLICTING_KEYS)],
+    );
+    check(
+        r#"{"event": "a", "at_least": 1001, "within_last": "1d"}"#,
+        &[("/at_least", codes::NUMBER_OUT_OF_RANGE)],
+    );
     check(r#"{"event": "a", "at_least": 1001}"#, &[]);
     check(r#"{"event": "a", "at_least": -1}"#, &[("/at_least", codes::NUMBER_OUT_OF_RANGE)]);
     check(r#"{"event": "a", "at_least": 1.5}"#, &[("/at_least", codes::NUMBER_OUT_OF_RANGE)]);
     check(r#"{"no_event": "a", "at_least": 1}"#, &[("/at_least", codes::UNKNOWN_KEY)]);
-    check(r#"{"event": "a", "where": {"trait": "b", "eq": 1}}"#, &[(
-        "/where",
-        codes::UNKNOWN_CONDITION,
-    )]);
+    check(
+        r#"{"event": "a", "where": {"trait": "b", "eq": 1}}"#,
+        &[("/where", codes::UNKNOWN_CONDITION)],
+    );
     check(r#"{"event": "a", "where": []}"#, &[("/where", codes::EMPTY_GROUP)]);
-    check(r#"{"event": "a", "where": [{"property": "b", "within_last": "1d"}]}"#, &[(
-        "/where/0/within_last",
-        codes::RELATIVE_TIME_IN_WHERE,
-    )]);
+    check(
+        r#"{"event": "a", "where": [{"property": "b", "within_last": "1d"}]}"#,
+        &[("/where/0/within_last", codes::RELATIVE_TIME_IN_WHERE)],
+    );
     check(r#"{"sequence": ["a"]}"#, &[("/sequence", codes::WRONG_LENGTH)]);
-    check(r#"{"sequence": [{"event": "a", "within": "1h"}, {"where": {"property": "x", "eq": 1}}]}"#, &[
-        ("/sequence/0/within", codes::CONFLICTING_KEYS),
-        ("/sequence/1", codes::MISSING_KEY),
-    ]);
+    check(
+        r#"{"sequence": [{"event": "a", "within": "1h"}, {"where": {"property": "x", "eq": 1}}]}"#,
+        &[("/sequence/0/within", codes::CONFLICTING_KEYS), ("/sequence/1", codes::MISSING_KEY)],
+    );
 }
 
 #[test]
@@ -146,19 +156,22 @@ fn computed_traits_are_checked() {
         check_problems(parse_computed(text).err().unwrap_or_default(), want);
     };
     check(r#"{"name": "orders", "kind": "count", "event": "Order Completed"}"#, &[]);
-    check(r#"{"name": "Orders!", "kind": "sun", "event": ""}"#, &[
-        ("/name", codes::INVALID_TEXT),
-        ("/kind", codes::INVALID_TEXT),
-        ("/event", codes::INVALID_TEXT),
-    ]);
-    check(r#"{"name": "a", "kind": "sum", "event": "b", "within_last": "30s"}"#, &[
-        ("", codes::MISSING_KEY),
-        ("/within_last", codes::INVALID_DURATION),
-    ]);
-    check(r#"{"name": "a", "kind": "count", "event": "b", "property": "c"}"#, &[(
-        "/property",
-        codes::UNKNOWN_KEY,
-    )]);
+    check(
+        r#"{"name": "Orders!", "kind": "sun", "event": ""}"#,
+        &[
+            ("/name", codes::INVALID_TEXT),
+            ("/kind", codes::INVALID_TEXT),
+            ("/event", codes::INVALID_TEXT),
+        ],
+    );
+    check(
+        r#"{"name": "a", "kind": "sum", "event": "b", "within_last": "30s"}"#,
+        &[("", codes::MISSING_KEY), ("/within_last", codes::INVALID_DURATION)],
+    );
+    check(
+        r#"{"name": "a", "kind": "count", "event": "b", "property": "c"}"#,
+        &[("/property", codes::UNKNOWN_KEY)],
+    );
     check("[]", &[("", codes::WRONG_TYPE)]);
 }
 
@@ -166,7 +179,8 @@ fn computed_traits_are_checked() {
 fn unknown_computed_traits_are_refused_where_the_vocabulary_is_known() {
     let known = ["orders_90d".to_owned()];
     let vocabulary = Vocabulary { computed: Some(&known) };
-    let text = r#"{"any": [{"computed": "orders_90d", "gt": 1}, {"computed": "order_90d", "gt": 1}]}"#;
+    let text =
+        r#"{"any": [{"computed": "orders_90d", "gt": 1}, {"computed": "order_90d", "gt": 1}]}"#;
     let problems = parse_with(text, vocabulary).expect_err("one is unknown");
     assert!(problems[0].message.contains("did you mean \"orders_90d\"?"));
     check_problems(problems, &[("/any/1/computed", codes::UNKNOWN_COMPUTED)]);
@@ -191,7 +205,10 @@ fn the_canonical_text_is_one_for_equal_rules() {
     );
     check_canonical(&json!({"event": "A"}), r#"{"event":"A","at_least":1}"#);
     check_canonical(&json!({"event": "A", "exactly": 0}), r#"{"no_event":"A"}"#);
-    check_canonical(&json!({"event": "A", "at_least": 2, "at_most": 2}), r#"{"event":"A","exactly":2}"#);
+    check_canonical(
+        &json!({"event": "A", "at_least": 2, "at_most": 2}),
+        r#"{"event":"A","exactly":2}"#,
+    );
     check_canonical(
         &json!({"event": "A", "at_least": 2, "at_most": 4}),
         r#"{"event":"A","at_least":2,"at_most":4}"#,

@@ -8,31 +8,37 @@ fn check(condition: &Value, events: &[Happened], want: &[(i64, bool, Option<i64>
     let rule = rule(condition);
     let world = World::new(json!({}), &rule, &[], events);
     for (now, member, recheck_at_ms) in want.iter().copied() {
-        assert_eq!(rule.evaluate(&world, now), Verdict { member, recheck_at_ms }, "{condition} {now}");
+        assert_eq!(
+            rule.evaluate(&world, now),
+            Verdict { member, recheck_at_ms },
+            "{condition} {now}"
+        );
     }
 }
 
 #[test]
 fn counts_in_a_window_fall_as_time_passes() {
     let events = [happened("A", 3_000), happened("A", 1_000), happened("A", 2_000)];
-    check(&json!({"event": "A", "at_least": 2, "within_last": "10s"}), &events, &[
-        (3_000, true, Some(12_000)),
-        (11_999, true, Some(12_000)),
-        (12_000, false, None),
-    ]);
-    check(&json!({"event": "A", "exactly": 2, "within_last": "10s"}), &events, &[
-        (3_000, false, Some(11_000)),
-        (11_000, true, Some(12_000)),
-        (12_000, false, None),
-    ]);
-    check(&json!({"event": "A", "at_most": 1, "within_last": "10s"}), &events, &[
-        (3_000, false, Some(12_000)),
-        (12_000, true, None),
-    ]);
-    check(&json!({"no_event": "A", "within_last": "10s"}), &events, &[
-        (3_000, false, Some(13_000)),
-        (13_000, true, None),
-    ]);
+    check(
+        &json!({"event": "A", "at_least": 2, "within_last": "10s"}),
+        &events,
+        &[(3_000, true, Some(12_000)), (11_999, true, Some(12_000)), (12_000, false, None)],
+    );
+    check(
+        &json!({"event": "A", "exactly": 2, "within_last": "10s"}),
+        &events,
+        &[(3_000, false, Some(11_000)), (11_000, true, Some(12_000)), (12_000, false, None)],
+    );
+    check(
+        &json!({"event": "A", "at_most": 1, "within_last": "10s"}),
+        &events,
+        &[(3_000, false, Some(12_000)), (12_000, true, None)],
+    );
+    check(
+        &json!({"no_event": "A", "within_last": "10s"}),
+        &events,
+        &[(3_000, false, Some(13_000)), (13_000, true, None)],
+    );
     check(&json!({"event": "A", "at_least": 3}), &events, &[(0, true, None)]);
     check(&json!({"no_event": "B"}), &events, &[(0, true, None)]);
 }
@@ -43,10 +49,11 @@ fn times_ahead_of_the_clock_count_as_now_and_extreme_times_do_no_harm() {
     check(&condition, &[happened("A", 90_000)], &[(0, true, Some(100_000))]);
     check(&condition, &[happened("A", i64::MAX)], &[(0, true, None), (i64::MAX, true, None)]);
     check(&condition, &[happened("A", i64::MIN)], &[(0, false, None)]);
-    check(&json!({"sequence": ["A", {"event": "B", "within": "1s"}]}), &[
-        happened("B", i64::MAX),
-        happened("A", i64::MAX - 1),
-    ], &[(0, true, None)]);
+    check(
+        &json!({"sequence": ["A", {"event": "B", "within": "1s"}]}),
+        &[happened("B", i64::MAX), happened("A", i64::MAX - 1)],
+        &[(0, true, None)],
+    );
 }
 
 #[test]
@@ -65,11 +72,11 @@ fn only_events_that_pass_where_count() {
 
 #[test]
 fn sequences_match_late_events_within_their_gaps() {
-    let condition = json!({"sequence": ["A", {"event": "B", "within": "5s"}, "C"], "within_last": "60s"});
+    let condition =
+        json!({"sequence": ["A", {"event": "B", "within": "5s"}, "C"], "within_last": "60s"});
     let (a, b, c) = (happened("A", 1_000), happened("B", 6_000), happened("C", 9_000));
-    let orders = [
-        [&a, &b, &c], [&a, &c, &b], [&b, &a, &c], [&b, &c, &a], [&c, &a, &b], [&c, &b, &a],
-    ];
+    let orders =
+        [[&a, &b, &c], [&a, &c, &b], [&b, &a, &c], [&b, &c, &a], [&c, &a, &b], [&c, &b, &a]];
     for order in orders {
         let events = order.map(Clone::clone);
         check(&condition, &events, &[(9_000, true, Some(69_000)), (69_000, false, None)]);

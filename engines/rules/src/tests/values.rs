@@ -98,29 +98,39 @@ fn check_clock(tests: Value, want: &[(i64, bool, Option<i64>)]) {
     let world = World { profile: json!({"last_seen": 100_000}), ..World::default() };
     let rule = rule(&condition);
     for (now, member, recheck_at_ms) in want.iter().copied() {
-        assert_eq!(rule.evaluate(&world, now), Verdict { member, recheck_at_ms }, "{condition} {now}");
+        assert_eq!(
+            rule.evaluate(&world, now),
+            Verdict { member, recheck_at_ms },
+            "{condition} {now}"
+        );
     }
 }
 
 #[test]
 fn pro_03_relative_times_say_when_they_turn() {
-    check_clock(json!({"within_last": "10s"}), &[
-        (99_999, false, Some(100_000)),
-        (100_000, true, Some(110_000)),
-        (109_999, true, Some(110_000)),
-        (110_000, false, None),
-    ]);
-    check_clock(json!({"older_than": "10s"}), &[
-        (0, false, Some(110_000)),
-        (109_999, false, Some(110_000)),
-        (110_000, true, None),
-    ]);
-    check_clock(json!({"within_next": "10s"}), &[
-        (0, false, Some(90_000)),
-        (90_000, true, Some(100_000)),
-        (99_999, true, Some(100_000)),
-        (100_000, false, None),
-    ]);
+    check_clock(
+        json!({"within_last": "10s"}),
+        &[
+            (99_999, false, Some(100_000)),
+            (100_000, true, Some(110_000)),
+            (109_999, true, Some(110_000)),
+            (110_000, false, None),
+        ],
+    );
+    check_clock(
+        json!({"older_than": "10s"}),
+        &[(0, false, Some(110_000)), (109_999, false, Some(110_000)), (110_000, true, None)],
+    );
+    check_clock(
+        json!({"within_next": "10s"}),
+        &[
+            (0, false, Some(90_000)),
+            (89_999, false, Some(90_000)),
+            (90_000, true, Some(100_000)),
+            (99_999, true, Some(100_000)),
+            (100_000, false, None),
+        ],
+    );
 }
 
 #[test]

@@ -56,12 +56,15 @@ pub(crate) fn signing_secret(pepper: &Pepper) -> String {
 
 /// The text of a token.
 pub(crate) fn issue(claims: &Claims, secret: &str) -> Result<String, Fault> {
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret.as_bytes())).map_err(
-        |error| {
-            tracing::error!(%error, "a token could not be signed");
-            Fault::new(&codes::INTERNAL)
-        },
+    jsonwebtoken::encode(
+        &Header::new(Algorithm::HS256),
+        claims,
+        &EncodingKey::from_secret(secret.as_bytes()),
     )
+    .map_err(|error| {
+        tracing::error!(%error, "a token could not be signed");
+        Fault::new(&codes::INTERNAL)
+    })
 }
 
 /// The tenant that a token claims to be from; nothing is verified yet.
@@ -75,19 +78,30 @@ pub(crate) fn tenant_of(text: &str) -> Result<TenantId, Fault> {
     }
     jsonwebtoken::dangerous::insecure_decode_claims::<Issuer>(text)
         .map(|issuer| issuer.iss)
-        .map_err(|_| Fault::new(&codes::TOKEN_INVALID).detail("the claim iss must be the tenant's id"))
+        .map_err(|_| {
+            Fault::new(&codes::TOKEN_INVALID).detail("the claim iss must be the tenant's id")
+        })
 }
 
 /// The claims of a genuine token that has not ended.
-pub(crate) fn verify(text: &str, secret: &str, now: Timestamp, ttl_max_s: u64) -> Result<Claims, Fault> {
+pub(crate) fn verify(
+    text: &str,
+    secret: &str,
+    now: Timestamp,
+    ttl_max_s: u64,
+) -> Result<Claims, Fault> {
     let mut validation = Validation::new(Algorithm::HS256);
     // The times are checked here, by the server's one clock.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let claims = jsonwebtoken::decode::<Claims>(text, &DecodingKey::from_secret(secret.as_bytes()), &validation)
-        .map_err(|_| Fault::new(&codes::TOKEN_INVALID))?
-        .claims;
+    let claims = jsonwebtoken::decode::<Claims>(
+        text,
+        &DecodingKey::from_secret(secret.as_bytes()),
+        &validation,
+    )
+    .map_err(|_| Fault::new(&codes::TOKEN_INVALID))?
+    .claims;
     let now_s = now.as_ms().div_euclid(1_000);
     if claims.exp.saturating_add(LEEWAY_S) <= now_s {
         return Err(Fault::new(&codes::TOKEN_EXPIRED));

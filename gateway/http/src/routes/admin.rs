@@ -5,8 +5,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::StatusCode;
-use impresario_api::codes;
 use impresario_api::LogFilter;
+use impresario_api::codes;
 use impresario_ids::TenantId;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,7 +18,8 @@ use crate::port::PortError;
 use crate::route::{Handler, LIMIT, Param, Route};
 
 const TENANT: Param = Param::text("tenant", "Only this tenant.");
-const KIND: Param = Param::text("kind", "`tenant`, `profile`, `segment` or `quarantine`; all if not given.");
+const KIND: Param =
+    Param::text("kind", "`tenant`, `profile`, `segment` or `quarantine`; all if not given.");
 const MISSING: &[&codes::Code] = &[&codes::ADMIN_NOT_FOUND, &codes::ID_INVALID];
 
 const fn read(path: &'static str, run: Handler, summary: &'static str) -> Route {
@@ -26,15 +27,23 @@ const fn read(path: &'static str, run: Handler, summary: &'static str) -> Route 
 }
 
 const fn act(path: &'static str, run: Handler, summary: &'static str) -> Route {
-    Route::act(path, Access::Root, run).doc("Operators", summary, "").gives::<Object>().codes(MISSING)
+    Route::act(path, Access::Root, run)
+        .doc("Operators", summary, "")
+        .gives::<Object>()
+        .codes(MISSING)
 }
 
 pub(crate) const ROUTES: &[Route] = &[
     read("/admin/v1/node", |call| Box::pin(node(call)), "The node"),
     read("/admin/v1/stores", |call| Box::pin(stores(call)), "The stores"),
-    read("/admin/v1/actors", |call| Box::pin(actors(call)), "The most recently used active entities")
-        .query(&[KIND, LIMIT]),
-    read("/admin/v1/actors/{tenant}/{kind}/{id}", |call| Box::pin(actor(call)), "One entity").codes(MISSING),
+    read(
+        "/admin/v1/actors",
+        |call| Box::pin(actors(call)),
+        "The most recently used active entities",
+    )
+    .query(&[KIND, LIMIT]),
+    read("/admin/v1/actors/{tenant}/{kind}/{id}", |call| Box::pin(actor(call)), "One entity")
+        .codes(MISSING),
     read("/admin/v1/timers", |call| Box::pin(timers(call)), "Durable timers, the next first")
         .query(&[TENANT, LIMIT]),
     read("/admin/v1/outbox", |call| Box::pin(outbox(call)), "Effects that are not done yet")
@@ -44,17 +53,29 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc("Operators", "Forget an effect", "")
         .gives::<Object>()
         .codes(MISSING),
-    read("/admin/v1/dead-letters", |call| Box::pin(dead_letters(call)), "Commands that were set aside")
-        .query(&[TENANT, LIMIT]),
+    read(
+        "/admin/v1/dead-letters",
+        |call| Box::pin(dead_letters(call)),
+        "Commands that were set aside",
+    )
+    .query(&[TENANT, LIMIT]),
     act(
         "/admin/v1/dead-letters/{id}/replay",
         |call| Box::pin(dead_letter_replay(call)),
         "Send a command that was set aside once more",
     ),
-    Route::delete("/admin/v1/dead-letters/{id}", Access::Root, |call| Box::pin(dead_letter_drop(call)))
-        .doc("Operators", "Forget a command that was set aside", "")
-        .gives::<Object>()
-        .codes(MISSING),
+    Route::delete("/admin/v1/dead-letters/{id}", Access::Root, |call| {
+        Box::pin(dead_letter_drop(call))
+    })
+    .doc("Operators", "Forget a command that was set aside", "")
+    .gives::<Object>()
+    .codes(MISSING),
+    read(
+        "/admin/v1/tenants",
+        |call| Box::pin(tenants(call)),
+        "Every tenant that was ever onboarded",
+    )
+    .query(&[Param::text("after", "Only tenants with ids after this one."), LIMIT]),
     read("/admin/v1/config", |call| Box::pin(config(call)), "The configuration in effect"),
     read("/admin/v1/log-level", |call| Box::pin(log_level(call)), "The log filter"),
     Route::put("/admin/v1/log-level", Access::Root, |call| Box::pin(set_log_level(call)))
@@ -75,6 +96,7 @@ struct Object(#[expect(dead_code, reason = "only its schema is used")] Value);
 #[derive(Deserialize)]
 struct AdminQuery {
     tenant: Option<TenantId>,
+    after: Option<TenantId>,
     kind: Option<String>,
     limit: Option<usize>,
 }
@@ -144,6 +166,11 @@ async fn dead_letter_drop(call: &mut Call) -> Result<Response, Fault> {
     shown(call.edge.admin.dead_letter_drop(id).await)
 }
 
+async fn tenants(call: &mut Call) -> Result<Response, Fault> {
+    let query: AdminQuery = call.query()?;
+    shown(call.edge.admin.tenants(query.after, query.limit()?).await)
+}
+
 async fn config(call: &mut Call) -> Result<Response, Fault> {
     shown(call.edge.admin.config().await)
 }
@@ -159,7 +186,8 @@ async fn set_log_level(call: &mut Call) -> Result<Response, Fault> {
 
 async fn tail(call: &mut Call) -> Result<Response, Fault> {
     let AdminQuery { tenant, .. } = call.query()?;
-    let tenant = tenant.ok_or_else(|| Fault::new(&codes::PARAMETER_INVALID).detail("tail needs tenant"))?;
+    let tenant =
+        tenant.ok_or_else(|| Fault::new(&codes::PARAMETER_INVALID).detail("tail needs tenant"))?;
     let mut stopping = call.edge.stopping.subscribe();
     let stopped = async move {
         // An error says that the edge itself is gone.

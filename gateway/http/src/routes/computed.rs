@@ -13,9 +13,11 @@ use crate::fault::Fault;
 use crate::route::Route;
 
 pub(crate) const ROUTES: &[Route] = &[
-    Route::get("/api/v1/computed-traits", Access::Scope(Scope::SegmentsRead), |call| Box::pin(list(call)))
-        .doc("Segments", "List computed traits", "")
-        .gives::<Page<Computed>>(),
+    Route::get("/api/v1/computed-traits", Access::Scope(Scope::SegmentsRead), |call| {
+        Box::pin(list(call))
+    })
+    .doc("Segments", "List computed traits", "")
+    .gives::<Page<Computed>>(),
     Route::put("/api/v1/computed-traits/{name}", Access::Scope(Scope::SegmentsWrite), |call| {
         Box::pin(define(call))
     })
@@ -23,7 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "Segments",
         "Add or replace a computed trait",
         "The body is the definition: kind (`count`, `sum`, `last`, `distinct`), event, property, \
-         filter, window. All profiles compute it from their past in the background.",
+         where, within_last. All profiles compute it from their past in the background.",
     )
     .takes::<impresario_api::ComputedDefinition>()
     .gives::<Changed>()

@@ -12,16 +12,22 @@ use crate::openapi;
 use crate::route::Route;
 
 pub(crate) const ROUTES: &[Route] = &[
-    Route::get("/openapi.json", Access::Public, |call| Box::pin(document(call)))
-        .doc("Documentation", "This API as OpenAPI 3.1", ""),
+    Route::get("/openapi.json", Access::Public, |call| Box::pin(document(call))).doc(
+        "Documentation",
+        "This API as OpenAPI 3.1",
+        "",
+    ),
     Route::get("/docs", Access::Public, |call| Box::pin(reference(call)))
         .doc("Documentation", "This API to read and to try", "")
         .media("text/html"),
     Route::get("/docs/scalar.js", Access::Public, |call| Box::pin(script(call)))
         .doc("Documentation", "The script of the reference", "")
         .media("text/javascript"),
-    Route::get("/docs/errors", Access::Public, |call| Box::pin(errors(call)))
-        .doc("Documentation", "Every problem code", ""),
+    Route::get("/docs/errors", Access::Public, |call| Box::pin(errors(call))).doc(
+        "Documentation",
+        "Every problem code",
+        "",
+    ),
     Route::get("/docs/errors/{code}", Access::Public, |call| Box::pin(error_page(call)))
         .doc("Documentation", "What a problem code means", "")
         .media("text/markdown")

@@ -85,7 +85,8 @@ async fn take(call: &mut Call, expect: Expect) -> Result<Response, Fault> {
         let detail = format!("{} events, at most {most} are allowed", items.len());
         return Err(Fault::new(&codes::TOO_MANY_EVENTS).detail(detail));
     }
-    let texts: Vec<&str> = if many { items.iter().map(|item| item.get()).collect() } else { vec![text] };
+    let texts: Vec<&str> =
+        if many { items.iter().map(|item| item.get()).collect() } else { vec![text] };
     let user = call.caller()?.user.clone();
     let common = Common {
         received: call.received,
@@ -125,10 +126,14 @@ async fn counts(call: &mut Call) -> Result<Response, Fault> {
         Some("day") => Bucket::Day,
         Some("total") => Bucket::Total,
         Some(_) => {
-            return Err(Fault::new(&codes::PARAMETER_INVALID).detail("bucket is hour, day or total"));
+            return Err(
+                Fault::new(&codes::PARAMETER_INVALID).detail("bucket is hour, day or total")
+            );
         }
     };
-    let until = to.map(|text| call::time("to", &text)).transpose()?.unwrap_or(call.received);
+    let until = to.map(|text| call::time("to", &text)).transpose()?;
+    // The end is exclusive, and what happened just now should count.
+    let until = until.unwrap_or(call.received.plus_ms(1));
     let since = from.map(|text| call::time("from", &text)).transpose()?;
     let since: Timestamp = since.unwrap_or(until.plus_ms(-86_400_000));
     let tenant = call.tenant()?;

@@ -22,7 +22,11 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc("Account", "List API keys", "Without their secrets.")
         .gives::<Page<ApiKey>>(),
     Route::post("/api/v1/keys", MANAGE, |call| Box::pin(create(call)))
-        .doc("Account", "Make an API key", "Its text is shown only in this answer. A key gives no scope that its maker lacks.")
+        .doc(
+            "Account",
+            "Make an API key",
+            "Its text is shown only in this answer. A key gives no scope that its maker lacks.",
+        )
         .takes::<NewApiKey>()
         .gives::<ApiKeyWithSecret>()
         .status(201)
@@ -32,7 +36,13 @@ pub(crate) const ROUTES: &[Route] = &[
         .takes::<RotateKey>()
         .gives::<ApiKeyWithSecret>()
         .status(201)
-        .codes(&[&codes::API_KEY_UNKNOWN, &codes::API_KEY_DEAD, &codes::API_KEY_INVALID, &codes::API_KEY_ID_TAKEN, &codes::ID_INVALID]),
+        .codes(&[
+            &codes::API_KEY_UNKNOWN,
+            &codes::API_KEY_DEAD,
+            &codes::API_KEY_INVALID,
+            &codes::API_KEY_ID_TAKEN,
+            &codes::ID_INVALID,
+        ]),
     Route::delete("/api/v1/keys/{id}", MANAGE, |call| Box::pin(revoke(call)))
         .doc("Account", "Revoke an API key", "At once.")
         .gives::<Changed>()
@@ -52,11 +62,15 @@ pub(super) fn scopes(call: &Call, names: &[String]) -> Result<Vec<Scope>, Fault>
     let mut scopes = Vec::with_capacity(names.len());
     for (position, name) in names.iter().enumerate() {
         let scope: Scope = name.parse().map_err(|error: impresario_tenant::ParseNameError| {
-            Fault::new(&codes::INVALID_REQUEST).detail(error.to_string()).pointer(format!("/scopes/{position}"))
+            Fault::new(&codes::INVALID_REQUEST)
+                .detail(error.to_string())
+                .pointer(format!("/scopes/{position}"))
         })?;
         if !caller.may(scope) {
             let detail = format!("you lack the scope {scope} yourself");
-            return Err(Fault::new(&codes::SCOPE_MISSING).detail(detail).pointer(format!("/scopes/{position}")));
+            return Err(Fault::new(&codes::SCOPE_MISSING)
+                .detail(detail)
+                .pointer(format!("/scopes/{position}")));
         }
         scopes.push(scope);
     }
@@ -108,12 +122,15 @@ fn secret_for(call: &Call, kind: KeyKind) -> Result<(Secret, keys::KeyHash), Fau
 }
 
 async fn rotate(call: &mut Call) -> Result<Response, Fault> {
-    let RotateKey { grace_s, expires_at } = if call.body.is_empty() { RotateKey::default() } else { call.json()? };
+    let RotateKey { grace_s, expires_at } =
+        if call.body.is_empty() { RotateKey::default() } else { call.json()? };
     let old: ApiKeyId = call.path_id("id").await?;
     let state = std::sync::Arc::clone(&call.caller()?.state);
     let known = state.key(old).ok_or_else(|| Fault::new(&codes::API_KEY_UNKNOWN))?;
     if !known.scopes.iter().all(|scope| call.caller().is_ok_and(|caller| caller.may(*scope))) {
-        return Err(Fault::new(&codes::SCOPE_MISSING).detail("the key has scopes that you lack yourself"));
+        return Err(
+            Fault::new(&codes::SCOPE_MISSING).detail("the key has scopes that you lack yourself")
+        );
     }
     let (tenant, id) = (call.tenant()?, call.fresh_id()?);
     let (secret, hash) = secret_for(call, known.kind)?;

@@ -27,7 +27,10 @@ use crate::route::{Param, Route};
 
 const READ: Access = Access::Scope(Scope::ProfilesRead);
 const TOPICS: &[Param] = &[
-    Param::text("topics", "`profiles`, `segments` or both, separated by a comma; both if not given."),
+    Param::text(
+        "topics",
+        "`profiles`, `segments` or both, separated by a comma; both if not given.",
+    ),
     Param::text("access_token", "A user token, for browsers, which cannot set headers here."),
 ];
 const ABOUT: &str = "Each change of a profile or a segment the moment it is durable, as JSON with \
@@ -83,11 +86,16 @@ enum Next {
 impl Feed {
     fn of(call: &Call) -> Result<Self, Fault> {
         let TopicsQuery { topics } = call.query()?;
-        let topics = topics.map_or(Some(Topics::ALL), |text| Topics::parse(&text)).ok_or_else(|| {
-            Fault::new(&codes::PARAMETER_INVALID).detail("topics are profiles and segments")
-        })?;
+        let topics =
+            topics.map_or(Some(Topics::ALL), |text| Topics::parse(&text)).ok_or_else(|| {
+                Fault::new(&codes::PARAMETER_INVALID).detail("topics are profiles and segments")
+            })?;
         let tenant = call.tenant()?;
-        let changes = call.edge.live.subscribe(tenant).ok_or_else(|| Fault::new(&codes::TOO_MANY_SUBSCRIBERS))?;
+        let changes = call
+            .edge
+            .live
+            .subscribe(tenant)
+            .ok_or_else(|| Fault::new(&codes::TOO_MANY_SUBSCRIBERS))?;
         let stopping = call.edge.stopping.subscribe();
         let tidy = Tidy { edge: Arc::clone(&call.edge), tenant };
         Ok(Self { topics, changes, stopping, _tidy: tidy })

@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use impresario_api::codes;
 use impresario_api::Health;
+use impresario_api::codes;
 
 use crate::auth::{self, Access, Credential};
 use crate::call::{self, Call};
@@ -15,11 +15,19 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc("Health", "Whether the process runs", "")
         .gives::<Health>(),
     Route::get("/readyz", Access::Public, |call| Box::pin(readyz(call)))
-        .doc("Health", "Whether requests can be taken", "503 while starting, stopping, or without a store.")
+        .doc(
+            "Health",
+            "Whether requests can be taken",
+            "503 while starting, stopping, or without a store.",
+        )
         .gives::<Health>()
         .codes(&[&codes::UNAVAILABLE, &codes::SHUTTING_DOWN]),
     Route::get("/metrics", Access::Public, |call| Box::pin(metrics(call)))
-        .doc("Health", "Metrics in the format of Prometheus", "Needs the root token if so configured.")
+        .doc(
+            "Health",
+            "Metrics in the format of Prometheus",
+            "Needs the root token if so configured.",
+        )
         .media("text/plain"),
 ];
 

@@ -143,4 +143,3 @@ pub(crate) fn decimal_text(micros: i128) -> String {
     let text = format!("{sign}{whole}.{rest:06}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
-

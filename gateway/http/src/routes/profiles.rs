@@ -2,7 +2,9 @@
 
 use axum::response::Response;
 use impresario_api::codes;
-use impresario_api::{Consents, Memberships, NewConsent, Page, Profile as ApiProfile, ProfileRow, Timeline, Unmerge};
+use impresario_api::{
+    Consents, Memberships, NewConsent, Page, Profile as ApiProfile, ProfileRow, Timeline, Unmerge,
+};
 use impresario_ids::ProfileId;
 use impresario_kernel::{EntityKey, Personal, Timestamp};
 use impresario_profile::{Answer, Command, ConsentChange, Profile, Query, View};
@@ -25,7 +27,8 @@ const WRITE: Access = Access::Scope(Scope::ProfilesWrite);
 const ID: &str = "`{id}` is a profile's id (`prf_…`), or `user:<user id>`, `anonymous:<anonymous id>`, \
 `email:<address>` or `external:<type>:<id>`.";
 
-const CODES: &[&codes::Code] = &[&codes::PROFILE_NOT_FOUND, &codes::ID_INVALID, &codes::USER_MISMATCH];
+const CODES: &[&codes::Code] =
+    &[&codes::PROFILE_NOT_FOUND, &codes::ID_INVALID, &codes::USER_MISMATCH];
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/api/v1/profiles", READ, |call| Box::pin(find(call)))
@@ -91,17 +94,23 @@ async fn find(call: &mut Call) -> Result<Response, Fault> {
     let (limit, cursor) = (list.limit()?, list.cursor()?);
     let tenant = call.tenant()?;
     let query: FindQuery = call.query()?;
-    let given = [&query.user_id, &query.anonymous_id, &query.email, &query.external_id, &query.r#trait];
+    let given =
+        [&query.user_id, &query.anonymous_id, &query.email, &query.external_id, &query.r#trait];
     match given.into_iter().flatten().count() {
         0 => {
-            let page = call.view(move |views| views.profiles(tenant, cursor.as_ref(), limit)).await?;
+            let page =
+                call.view(move |views| views.profiles(tenant, cursor.as_ref(), limit)).await?;
             return call::ok(&call::page(page, |item| ProfileRow {
                 id: item.id.to_string(),
                 since: Some(time::print(item.since)),
             }));
         }
         1 => {}
-        _ => return Err(Fault::new(&codes::PARAMETER_INVALID).detail("search by one value at a time")),
+        _ => {
+            return Err(
+                Fault::new(&codes::PARAMETER_INVALID).detail("search by one value at a time")
+            );
+        }
     }
     let value = trait_value(&query)?;
     let page = call
@@ -125,10 +134,14 @@ async fn find(call: &mut Call) -> Result<Response, Fault> {
 fn trait_value(query: &FindQuery) -> Result<Value, Fault> {
     match (&query.r#trait, &query.value) {
         (None, _) => Ok(Value::Null),
-        (Some(_), None) => Err(Fault::new(&codes::PARAMETER_INVALID).detail("a trait needs a value")),
+        (Some(_), None) => {
+            Err(Fault::new(&codes::PARAMETER_INVALID).detail("a trait needs a value"))
+        }
         (Some(_), Some(text)) => Ok(match serde_json::from_str(text) {
             Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,
-            Ok(Value::Null | Value::Array(_) | Value::Object(_)) | Err(_) => Value::String(text.clone()),
+            Ok(Value::Null | Value::Array(_) | Value::Object(_)) | Err(_) => {
+                Value::String(text.clone())
+            }
         }),
     }
 }
@@ -144,7 +157,8 @@ async fn named(call: &mut Call) -> Result<ProfileId, Fault> {
             let (by_email, value) = (sort == "email", value.to_owned());
             let page = call
                 .view(move |views| {
-                    let find = if by_email { Find::Email(&value) } else { Find::ExternalId(&value) };
+                    let find =
+                        if by_email { Find::Email(&value) } else { Find::ExternalId(&value) };
                     views.find_profiles(tenant, find, None, 1)
                 })
                 .await?;
@@ -206,7 +220,8 @@ async fn timeline(call: &mut Call) -> Result<Response, Fault> {
     let list: ListQuery = call.query()?;
     let (limit, cursor) = (list.limit()?, list.cursor()?);
     let (tenant, id) = (call.tenant()?, named(call).await?);
-    let timeline = call.view(move |views| views.timeline(tenant, id, cursor.as_ref(), limit)).await?;
+    let timeline =
+        call.view(move |views| views.timeline(tenant, id, cursor.as_ref(), limit)).await?;
     if timeline.items.is_empty() && timeline.merged_into.is_none() && list.cursor_text().is_none() {
         return Err(Fault::new(&codes::PROFILE_NOT_FOUND));
     }
@@ -220,7 +235,8 @@ struct AtQuery {
 
 async fn memberships(call: &mut Call) -> Result<Response, Fault> {
     let AtQuery { at } = call.query()?;
-    let at: Timestamp = at.map(|text| call::time("at", &text)).transpose()?.unwrap_or(call.received);
+    let at: Timestamp =
+        at.map(|text| call::time("at", &text)).transpose()?.unwrap_or(call.received);
     let id = named(call).await?;
     match query(call, id, Query::Memberships { at }).await? {
         Answer::Memberships { segments, complete_since } => call::ok(&Memberships {
@@ -244,7 +260,9 @@ async fn set_consent(call: &mut Call) -> Result<Response, Fault> {
     let NewConsent { purpose, channel, granted, source, text_version, proof, at } = call.json()?;
     let at = at.map(|text| call::time("at", &text)).transpose()?.unwrap_or(call.received);
     if at > call.received {
-        return Err(Fault::new(&codes::TIMESTAMP_ABSURD).detail("nobody consents in the future").pointer("/at"));
+        return Err(Fault::new(&codes::TIMESTAMP_ABSURD)
+            .detail("nobody consents in the future")
+            .pointer("/at"));
     }
     let proof = proof.map(|proof| Personal(proof.to_string()));
     let change = ConsentChange { purpose, channel, granted, source, text_version, proof, at };

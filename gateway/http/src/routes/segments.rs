@@ -7,13 +7,14 @@ use futures_util::stream::{self, StreamExt};
 use http::StatusCode;
 use impresario_api::codes;
 use impresario_api::{
-    FieldProblem, Member, Page, Preview, PreviewRequest, SaveSegment, Saved, Segment as ApiSegment, SegmentRow,
-    SegmentVersion, Size,
+    FieldProblem, Member, Page, Preview, PreviewRequest, SaveSegment, Saved, Segment as ApiSegment,
+    SegmentRow, SegmentVersion, Size,
 };
 use impresario_ids::{ProfileId, SegmentId};
 use impresario_kernel::{EntityKey, Timestamp};
 use impresario_profile::Profile;
 use impresario_router::Envelope;
+use impresario_rules::Vocabulary;
 use impresario_segment::{Answer, Command, Query, Reply, Segment};
 use impresario_tenant::Scope;
 use serde::Deserialize;
@@ -37,7 +38,8 @@ const SAVE_CODES: &[&codes::Code] = &[
     &codes::PLAN_LIMIT_REACHED,
     &codes::ID_INVALID,
 ];
-const CODES: &[&codes::Code] = &[&codes::SEGMENT_NOT_FOUND, &codes::SEGMENT_ARCHIVED, &codes::ID_INVALID];
+const CODES: &[&codes::Code] =
+    &[&codes::SEGMENT_NOT_FOUND, &codes::SEGMENT_ARCHIVED, &codes::ID_INVALID];
 
 const AT: Param = Param::time("at", "The moment; now if not given.");
 
@@ -47,13 +49,21 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<Page<SegmentRow>>()
         .query(&[LIMIT, CURSOR]),
     Route::post("/api/v1/segments", WRITE, |call| Box::pin(create(call)))
-        .doc("Segments", "Make a segment", "It is live at once; all profiles are evaluated in the background.")
+        .doc(
+            "Segments",
+            "Make a segment",
+            "It is live at once; all profiles are evaluated in the background.",
+        )
         .takes::<SaveSegment>()
         .gives::<Saved>()
         .status(201)
         .codes(SAVE_CODES),
     Route::post("/api/v1/segments/preview", READ, |call| Box::pin(preview(call)))
-        .doc("Segments", "Try a rule out", "Looks at a uniform sample of profiles and changes nothing.")
+        .doc(
+            "Segments",
+            "Try a rule out",
+            "Looks at a uniform sample of profiles and changes nothing.",
+        )
         .takes::<PreviewRequest>()
         .gives::<Preview>()
         .codes(&[&codes::SEGMENT_RULE_INVALID]),
@@ -62,7 +72,11 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<ApiSegment>()
         .codes(CODES),
     Route::put("/api/v1/segments/{id}", WRITE, |call| Box::pin(save(call)))
-        .doc("Segments", "Change a segment", "A new rule is a new version; all profiles are evaluated afresh.")
+        .doc(
+            "Segments",
+            "Change a segment",
+            "A new rule is a new version; all profiles are evaluated afresh.",
+        )
         .takes::<SaveSegment>()
         .gives::<Saved>()
         .codes(SAVE_CODES),
@@ -74,10 +88,12 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc("Segments", "Stop evaluating a segment", "Members stay as they are.")
         .gives::<Saved>()
         .codes(CODES),
-    Route::act("/api/v1/segments/{id}/resume", WRITE, |call| Box::pin(change(call, Command::Resume)))
-        .doc("Segments", "Evaluate a segment again", "All profiles afresh.")
-        .gives::<Saved>()
-        .codes(CODES),
+    Route::act("/api/v1/segments/{id}/resume", WRITE, |call| {
+        Box::pin(change(call, Command::Resume))
+    })
+    .doc("Segments", "Evaluate a segment again", "All profiles afresh.")
+    .gives::<Saved>()
+    .codes(CODES),
     Route::get("/api/v1/segments/{id}/versions/{version}", READ, |call| Box::pin(version(call)))
         .doc("Segments", "Get a version of a segment's rule", "The last 20 are kept.")
         .gives::<SegmentVersion>()
@@ -138,7 +154,8 @@ async fn create(call: &mut Call) -> Result<Response, Fault> {
     }
     let id = call.fresh_id()?;
     let expected_version = Some(expected_version.unwrap_or(0));
-    let command = Command::Save { name, description, rule: rule.to_string(), expected_version };
+    let command =
+        Command::Save { name, description, rule: rule.get().to_owned(), expected_version };
     let reply = ask(call, id, command).await.map_err(|fault| fault.under("/rule"))?;
     saved(StatusCode::CREATED, id, reply)
 }
@@ -149,7 +166,8 @@ async fn save(call: &mut Call) -> Result<Response, Fault> {
     let Answer::Segment(Some(_)) = get(call, id, Query::Get).await? else {
         return Err(Fault::new(&codes::SEGMENT_NOT_FOUND));
     };
-    let command = Command::Save { name, description, rule: rule.to_string(), expected_version };
+    let command =
+        Command::Save { name, description, rule: rule.get().to_owned(), expected_version };
     let reply = ask(call, id, command).await.map_err(|fault| fault.under("/rule"))?;
     saved(StatusCode::OK, id, reply)
 }
@@ -220,8 +238,11 @@ const EXAMPLES: usize = 10;
 
 async fn preview(call: &mut Call) -> Result<Response, Fault> {
     let PreviewRequest { rule, sample } = call.json()?;
-    let rule = rule.to_string();
-    if let Err(problems) = impresario_rules::parse(&rule) {
+    let rule = rule.get().to_owned();
+    let computed: Vec<String> =
+        call.caller()?.state.computed().map(|computed| computed.name.clone()).collect();
+    let vocabulary = Vocabulary { computed: Some(&computed) };
+    if let Err(problems) = impresario_rules::parse_with(&rule, vocabulary) {
         let errors = problems
             .into_iter()
             .map(|problem| FieldProblem {
@@ -240,7 +261,9 @@ async fn preview(call: &mut Call) -> Result<Response, Fault> {
     let tenant = call.tenant()?;
     // Profile ids are hashes: the first ones of the list are a uniform sample.
     let (profiles, page) = call
-        .view(move |views| Ok((views.profiles_count(tenant)?, views.profiles(tenant, None, sample)?)))
+        .view(move |views| {
+            Ok((views.profiles_count(tenant)?, views.profiles(tenant, None, sample)?))
+        })
         .await?;
     let call: &Call = call;
     let rule = rule.as_str();
@@ -264,7 +287,8 @@ async fn preview(call: &mut Call) -> Result<Response, Fault> {
 }
 
 pub(crate) fn estimate(profiles: u64, sampled: u64, matched: u64) -> u64 {
-    let scaled = u128::from(profiles.max(sampled)) * u128::from(matched) / u128::from(sampled.max(1));
+    let scaled =
+        u128::from(profiles.max(sampled)) * u128::from(matched) / u128::from(sampled.max(1));
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 

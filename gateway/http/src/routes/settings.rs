@@ -15,11 +15,13 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::get("/api/v1/tenant", Access::Scope(Scope::TenantsRead), |call| Box::pin(show(call)))
         .doc("Account", "Get your own tenant", "")
         .gives::<ApiTenant>(),
-    Route::patch("/api/v1/tenant", Access::Scope(Scope::TenantsManage), |call| Box::pin(update(call)))
-        .doc("Account", "Change your own settings", "Name, branding, allowed origins, time zone.")
-        .takes::<SettingsPatch>()
-        .gives::<Changed>()
-        .codes(&[&codes::SETTINGS_INVALID]),
+    Route::patch("/api/v1/tenant", Access::Scope(Scope::TenantsManage), |call| {
+        Box::pin(update(call))
+    })
+    .doc("Account", "Change your own settings", "Name, branding, allowed origins, time zone.")
+    .takes::<SettingsPatch>()
+    .gives::<Changed>()
+    .codes(&[&codes::SETTINGS_INVALID]),
 ];
 
 async fn show(call: &mut Call) -> Result<Response, Fault> {

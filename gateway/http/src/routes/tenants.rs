@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::StatusCode;
 use impresario_api::codes;
-use impresario_api::{Changed, LimitOverrides, NewTenant, Page, PlanChange, SettingsPatch, Suspension, Tenant as ApiTenant};
+use impresario_api::{
+    Changed, LimitOverrides, NewTenant, Page, PlanChange, SettingsPatch, Suspension,
+    Tenant as ApiTenant,
+};
 use impresario_ids::TenantId;
 use impresario_router::Envelope;
 use impresario_tenant::keys::Pepper;
@@ -17,24 +20,40 @@ use crate::call::{self, Call, ListQuery};
 use crate::fault::Fault;
 use crate::route::{CURSOR, LIMIT, Route};
 
-const CODES: &[&codes::Code] =
-    &[&codes::TENANT_NOT_ONBOARDED, &codes::UNKNOWN_TENANT, &codes::TENANT_DELETED, &codes::ID_INVALID];
+const CODES: &[&codes::Code] = &[
+    &codes::TENANT_NOT_ONBOARDED,
+    &codes::UNKNOWN_TENANT,
+    &codes::TENANT_DELETED,
+    &codes::ID_INVALID,
+];
 
 const fn root(route: Route, summary: &'static str, about: &'static str) -> Route {
     route.doc("Tenants", summary, about).codes(CODES)
 }
 
 pub(crate) const ROUTES: &[Route] = &[
-    root(Route::post("/api/v1/tenants", Access::Root, |call| Box::pin(create(call))), "Begin a tenant", "")
-        .takes::<NewTenant>()
-        .gives::<ApiTenant>()
-        .status(201)
-        .codes(&[&codes::SETTINGS_INVALID, &codes::TENANT_ALREADY_ONBOARDED]),
-    root(Route::get("/api/v1/tenants", Access::Root, |call| Box::pin(list(call))), "List tenants", "")
-        .gives::<Page<ApiTenant>>()
-        .query(&[LIMIT, CURSOR]),
-    root(Route::get("/api/v1/tenants/{id}", Access::Root, |call| Box::pin(show(call))), "Get a tenant", "")
-        .gives::<ApiTenant>(),
+    root(
+        Route::post("/api/v1/tenants", Access::Root, |call| Box::pin(create(call))),
+        "Begin a tenant",
+        "",
+    )
+    .takes::<NewTenant>()
+    .gives::<ApiTenant>()
+    .status(201)
+    .codes(&[&codes::SETTINGS_INVALID, &codes::TENANT_ALREADY_ONBOARDED]),
+    root(
+        Route::get("/api/v1/tenants", Access::Root, |call| Box::pin(list(call))),
+        "List tenants",
+        "",
+    )
+    .gives::<Page<ApiTenant>>()
+    .query(&[LIMIT, CURSOR]),
+    root(
+        Route::get("/api/v1/tenants/{id}", Access::Root, |call| Box::pin(show(call))),
+        "Get a tenant",
+        "",
+    )
+    .gives::<ApiTenant>(),
     root(
         Route::patch("/api/v1/tenants/{id}", Access::Root, |call| Box::pin(update(call))),
         "Change a tenant's settings",
@@ -42,7 +61,12 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .takes::<SettingsPatch>()
     .gives::<Changed>()
-    .codes(&[&codes::TENANT_NOT_ONBOARDED, &codes::UNKNOWN_TENANT, &codes::SETTINGS_INVALID, &codes::ID_INVALID]),
+    .codes(&[
+        &codes::TENANT_NOT_ONBOARDED,
+        &codes::UNKNOWN_TENANT,
+        &codes::SETTINGS_INVALID,
+        &codes::ID_INVALID,
+    ]),
     root(
         Route::put("/api/v1/tenants/{id}/plan", Access::Root, |call| Box::pin(plan(call))),
         "Move a tenant to another plan",
@@ -86,7 +110,11 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// Sends a command to a tenant.
-pub(super) async fn ask(call: &Call, tenant: TenantId, command: Command) -> Result<impresario_tenant::Reply, Fault> {
+pub(super) async fn ask(
+    call: &Call,
+    tenant: TenantId,
+    command: Command,
+) -> Result<impresario_tenant::Reply, Fault> {
     let entity = impresario_tenant::key(tenant);
     Ok(call.edge.router.ask::<Tenant>(entity, command, call.envelope()?).await?)
 }
@@ -114,19 +142,35 @@ pub(super) async fn view(call: &Call, tenant: TenantId) -> Result<View, Fault> {
 }
 
 pub(super) fn plan_named(text: &str) -> Result<Plan, Fault> {
-    text.parse::<Plan>()
-        .map_err(|error| Fault::new(&codes::INVALID_REQUEST).detail(error.to_string()).pointer("/plan"))
+    text.parse::<Plan>().map_err(|error| {
+        Fault::new(&codes::INVALID_REQUEST).detail(error.to_string()).pointer("/plan")
+    })
 }
 
 pub(super) fn patch_of(patch: SettingsPatch) -> Patch {
-    let SettingsPatch { name, domain, branding, allowed_origins, session_idle_minutes, retention_days, time_zone } =
-        patch;
+    let SettingsPatch {
+        name,
+        domain,
+        branding,
+        allowed_origins,
+        session_idle_minutes,
+        retention_days,
+        time_zone,
+    } = patch;
     let branding = branding.map(|branding| Branding {
         display_name: branding.display_name,
         logo_url: branding.logo_url,
         colours: branding.colours,
     });
-    Patch { name, domain, branding, allowed_origins, session_idle_minutes, retention_days, time_zone }
+    Patch {
+        name,
+        domain,
+        branding,
+        allowed_origins,
+        session_idle_minutes,
+        retention_days,
+        time_zone,
+    }
 }
 
 async fn create(call: &mut Call) -> Result<Response, Fault> {
@@ -177,10 +221,24 @@ async fn plan(call: &mut Call) -> Result<Response, Fault> {
 }
 
 async fn limits(call: &mut Call) -> Result<Response, Fault> {
-    let LimitOverrides { requests_per_day, burst_per_second, profiles, segments, computed, keys, endpoints } =
-        call.json()?;
-    let overrides =
-        Overrides { requests_per_day, burst_per_second, profiles, segments, computed, keys, endpoints };
+    let LimitOverrides {
+        requests_per_day,
+        burst_per_second,
+        profiles,
+        segments,
+        computed,
+        keys,
+        endpoints,
+    } = call.json()?;
+    let overrides = Overrides {
+        requests_per_day,
+        burst_per_second,
+        profiles,
+        segments,
+        computed,
+        keys,
+        endpoints,
+    };
     change(call, Command::OverrideLimits { overrides }).await
 }
 
@@ -207,7 +265,8 @@ async fn export(call: &mut Call) -> Result<Response, Fault> {
         let deadline = edge.router.deadline(std::time::Duration::from_secs(10));
         let envelope = Envelope { key: None, deadline, trace };
         let entity = impresario_tenant::key(id);
-        if let Err(error) = edge.router.ask::<Tenant>(entity, Command::MarkExported, envelope).await {
+        if let Err(error) = edge.router.ask::<Tenant>(entity, Command::MarkExported, envelope).await
+        {
             tracing::warn!(%error, tenant = %id, "the export could not be noted");
         }
         Ok(Bytes::new())

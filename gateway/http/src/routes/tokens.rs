@@ -51,7 +51,9 @@ async fn issue(call: &mut Call) -> Result<Response, Fault> {
         Proof::Key(id, _) => Some(id),
         Proof::Root => None,
         // Otherwise a token could live for ever by renewing itself.
-        Proof::Token => return Err(Fault::new(&codes::SCOPE_MISSING).detail("a token cannot issue tokens")),
+        Proof::Token => {
+            return Err(Fault::new(&codes::SCOPE_MISSING).detail("a token cannot issue tokens"));
+        }
     };
     let pepper = caller.state.pepper().ok_or_else(|| Fault::new(&codes::TENANT_NOT_ONBOARDED))?;
     let issued_s = call.received.as_ms().div_euclid(1_000);

@@ -45,9 +45,17 @@ pub(crate) const ROUTES: &[Route] = &[
     tracking("/v1/identify", |call| Box::pin(single(call, Kind::Identify)), "Say who a person is"),
     tracking("/v1/track", |call| Box::pin(single(call, Kind::Track)), "Say what a person did"),
     tracking("/v1/page", |call| Box::pin(single(call, Kind::Page)), "Say which web page was seen"),
-    tracking("/v1/screen", |call| Box::pin(single(call, Kind::Screen)), "Say which screen was seen"),
+    tracking(
+        "/v1/screen",
+        |call| Box::pin(single(call, Kind::Screen)),
+        "Say which screen was seen",
+    ),
     tracking("/v1/group", |call| Box::pin(single(call, Kind::Group)), "Put a person into a group"),
-    tracking("/v1/alias", |call| Box::pin(single(call, Kind::Alias)), "Say that two ids are one person"),
+    tracking(
+        "/v1/alias",
+        |call| Box::pin(single(call, Kind::Alias)),
+        "Say that two ids are one person",
+    ),
     tracking("/v1/batch", |call| Box::pin(batch(call)), "Send up to 2 500 events")
         .takes::<impresario_api::SegmentBatch>(),
 ];

@@ -17,24 +17,38 @@ use crate::wire::time;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/api/v1/usage", Access::Scope(Scope::UsageRead), |call| Box::pin(usage(call)))
-        .doc("Account", "Get usage by day or month", "Events, active profiles (months only), webhook messages; requests of today.")
+        .doc(
+            "Account",
+            "Get usage by day or month",
+            "Events, active profiles (months only), webhook messages; requests of today.",
+        )
         .gives::<Page<UsageRow>>()
         .query(&[
             Param::text("grain", "`day` (if not given) or `month`."),
             Param::time("from", "From when; the last 31 days or 12 months if not given."),
             Param::time("to", "Until when; now if not given."),
         ]),
-    Route::get("/api/v1/quarantine", Access::Scope(Scope::ProfilesRead), |call| Box::pin(quarantine(call)))
-        .doc("Events", "List refused events, newest first", "What was sent is personal data: needs `profiles:read`.")
-        .gives::<Page<QuarantineItem>>()
-        .query(&[LIMIT, CURSOR]),
-    Route::get("/api/v1/quarantine/counts", Access::Scope(Scope::AnalyticsView), |call| Box::pin(counts(call)))
-        .doc("Events", "Count refused events by code", "For ever, also those that are no longer kept.")
-        .gives::<QuarantineCounts>(),
-    Route::delete("/api/v1/quarantine/{id}", Access::Scope(Scope::ProfilesWrite), |call| Box::pin(discard(call)))
-        .doc("Events", "Forget a refused event", "")
-        .status(204)
-        .codes(&[&codes::ID_INVALID]),
+    Route::get("/api/v1/quarantine", Access::Scope(Scope::ProfilesRead), |call| {
+        Box::pin(quarantine(call))
+    })
+    .doc(
+        "Events",
+        "List refused events, newest first",
+        "What was sent is personal data: needs `profiles:read`.",
+    )
+    .gives::<Page<QuarantineItem>>()
+    .query(&[LIMIT, CURSOR]),
+    Route::get("/api/v1/quarantine/counts", Access::Scope(Scope::AnalyticsView), |call| {
+        Box::pin(counts(call))
+    })
+    .doc("Events", "Count refused events by code", "For ever, also those that are no longer kept.")
+    .gives::<QuarantineCounts>(),
+    Route::delete("/api/v1/quarantine/{id}", Access::Scope(Scope::ProfilesWrite), |call| {
+        Box::pin(discard(call))
+    })
+    .doc("Events", "Forget a refused event", "")
+    .status(204)
+    .codes(&[&codes::ID_INVALID]),
 ];
 
 #[derive(Deserialize)]
@@ -49,7 +63,9 @@ async fn usage(call: &mut Call) -> Result<Response, Fault> {
     let (grain, days) = match grain.as_deref() {
         None | Some("day") => (Grain::Day, 31),
         Some("month") => (Grain::Month, 365),
-        Some(_) => return Err(Fault::new(&codes::PARAMETER_INVALID).detail("grain is day or month")),
+        Some(_) => {
+            return Err(Fault::new(&codes::PARAMETER_INVALID).detail("grain is day or month"));
+        }
     };
     let until = to.map(|text| call::time("to", &text)).transpose()?.unwrap_or(call.received);
     let since = from.map(|text| call::time("from", &text)).transpose()?;
@@ -83,7 +99,9 @@ pub(crate) fn period_name(grain: Grain, period: i64) -> String {
             let text = time::print(Timestamp::from_ms(period.saturating_mul(86_400_000)));
             text.get(..10).unwrap_or(&text).to_owned()
         }
-        Grain::Month => format!("{:04}-{:02}", 1970 + period.div_euclid(12), period.rem_euclid(12) + 1),
+        Grain::Month => {
+            format!("{:04}-{:02}", 1970 + period.div_euclid(12), period.rem_euclid(12) + 1)
+        }
     }
 }
 

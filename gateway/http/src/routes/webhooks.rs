@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use impresario_api::codes;
 use impresario_api::{
-    Changed, Delivery, Endpoint, EndpointPatch as ApiPatch, EndpointWithSecret, NewEndpoint as ApiNew, Page, Replay,
-    RotateSecret,
+    Changed, Delivery, Endpoint, EndpointPatch as ApiPatch, EndpointWithSecret,
+    NewEndpoint as ApiNew, Page, Replay, RotateSecret,
 };
 use impresario_ids::{EndpointId, MessageId};
 use impresario_kernel::Personal;
@@ -20,7 +20,8 @@ use crate::fault::Fault;
 use crate::route::{CURSOR, LIMIT, Route};
 
 const MANAGE: Access = Access::Scope(Scope::WebhooksManage);
-const CODES: &[&codes::Code] = &[&codes::ENDPOINT_UNKNOWN, &codes::ENDPOINT_INVALID, &codes::ID_INVALID];
+const CODES: &[&codes::Code] =
+    &[&codes::ENDPOINT_UNKNOWN, &codes::ENDPOINT_INVALID, &codes::ID_INVALID];
 const TAG: &str = "Webhooks";
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -28,7 +29,11 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc(TAG, "List webhook endpoints", "")
         .gives::<Page<Endpoint>>(),
     Route::post("/api/v1/webhooks", MANAGE, |call| Box::pin(create(call)))
-        .doc(TAG, "Add a webhook endpoint", "Messages follow Standard Webhooks 1.0; the signing secret is shown only here.")
+        .doc(
+            TAG,
+            "Add a webhook endpoint",
+            "Messages follow Standard Webhooks 1.0; the signing secret is shown only here.",
+        )
         .takes::<ApiNew>()
         .gives::<EndpointWithSecret>()
         .status(201)
@@ -38,7 +43,11 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<Endpoint>()
         .codes(CODES),
     Route::patch("/api/v1/webhooks/{id}", MANAGE, |call| Box::pin(update(call)))
-        .doc(TAG, "Change a webhook endpoint", "Enabling clears the reason for which it was disabled.")
+        .doc(
+            TAG,
+            "Change a webhook endpoint",
+            "Enabling clears the reason for which it was disabled.",
+        )
         .takes::<ApiPatch>()
         .gives::<Changed>()
         .codes(CODES),
@@ -116,7 +125,8 @@ async fn remove(call: &mut Call) -> Result<Response, Fault> {
 }
 
 async fn rotate(call: &mut Call) -> Result<Response, Fault> {
-    let RotateSecret { grace_s } = if call.body.is_empty() { RotateSecret::default() } else { call.json()? };
+    let RotateSecret { grace_s } =
+        if call.body.is_empty() { RotateSecret::default() } else { call.json()? };
     let id: EndpointId = call.path_id("id").await?;
     let secret = fresh_secret(call)?;
     let command = Command::RotateEndpointSecret {
@@ -138,7 +148,8 @@ async fn deliveries(call: &mut Call) -> Result<Response, Fault> {
 async fn replay(call: &mut Call) -> Result<Response, Fault> {
     let Replay { message } = call.json()?;
     let message: MessageId = message.parse()?;
-    let (tenant, endpoint) = (call.tenant()?, call.path_id::<impresario_ids::EndpointKind>("id").await?);
+    let (tenant, endpoint) =
+        (call.tenant()?, call.path_id::<impresario_ids::EndpointKind>("id").await?);
     let sent = call.edge.admin.delivery(tenant, endpoint, message).await?;
     let sent = sent.ok_or_else(|| Fault::new(&codes::DELIVERY_NOT_FOUND))?;
     let command = Command::ReplayDelivery { endpoint, message, kind: sent.kind, body: sent.body };

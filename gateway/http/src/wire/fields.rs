@@ -41,7 +41,7 @@ pub(crate) fn read_array(text: &str) -> Result<Vec<&RawValue>, serde_json::Error
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
+enum Field {
     Type,
     MessageId,
     UserId,
@@ -63,37 +63,37 @@ enum Name {
     Other,
 }
 
-impl<'de> Deserialize<'de> for Name {
+impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         struct Read;
         impl Visitor<'_> for Read {
-            type Value = Name;
+            type Value = Field;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a field name")
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+            fn visit_str<E>(self, name: &str) -> Result<Field, E> {
                 Ok(match name {
-                    "type" => Name::Type,
-                    "messageId" | "message_id" => Name::MessageId,
-                    "userId" | "user_id" => Name::UserId,
-                    "anonymousId" | "anonymous_id" => Name::AnonymousId,
-                    "previousId" | "previous_id" => Name::PreviousId,
-                    "groupId" | "group_id" => Name::GroupId,
-                    "event" => Name::Event,
-                    "name" => Name::Name,
-                    "category" => Name::Category,
-                    "timestamp" => Name::Timestamp,
-                    "originalTimestamp" | "original_timestamp" => Name::OriginalTimestamp,
-                    "sentAt" | "sent_at" => Name::SentAt,
-                    "writeKey" | "write_key" => Name::WriteKey,
-                    "properties" => Name::Properties,
-                    "traits" => Name::Traits,
-                    "context" => Name::Context,
-                    "integrations" => Name::Integrations,
-                    "batch" | "events" => Name::Batch,
-                    _ => Name::Other,
+                    "type" => Field::Type,
+                    "messageId" | "message_id" => Field::MessageId,
+                    "userId" | "user_id" => Field::UserId,
+                    "anonymousId" | "anonymous_id" => Field::AnonymousId,
+                    "previousId" | "previous_id" => Field::PreviousId,
+                    "groupId" | "group_id" => Field::GroupId,
+                    "event" => Field::Event,
+                    "name" => Field::Name,
+                    "category" => Field::Category,
+                    "timestamp" => Field::Timestamp,
+                    "originalTimestamp" | "original_timestamp" => Field::OriginalTimestamp,
+                    "sentAt" | "sent_at" => Field::SentAt,
+                    "writeKey" | "write_key" => Field::WriteKey,
+                    "properties" => Field::Properties,
+                    "traits" => Field::Traits,
+                    "context" => Field::Context,
+                    "integrations" => Field::Integrations,
+                    "batch" | "events" => Field::Batch,
+                    _ => Field::Other,
                 })
             }
         }
@@ -118,33 +118,48 @@ impl<'de> Visitor<'de> for ReadFields {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
-        while let Some(name) = entries.next_key::<Name>()? {
+        while let Some(name) = entries.next_key::<Field>()? {
             let fields = &mut fields;
             match name {
-                Name::Type => fields.kind = fields.text("type", entries.next_value()?),
-                Name::MessageId => fields.message_id = fields.text("messageId", entries.next_value()?),
-                Name::UserId => fields.user_id = fields.text("userId", entries.next_value()?),
-                Name::AnonymousId => fields.anonymous_id = fields.text("anonymousId", entries.next_value()?),
-                Name::PreviousId => fields.previous_id = fields.text("previousId", entries.next_value()?),
-                Name::GroupId => fields.group_id = fields.text("groupId", entries.next_value()?),
-                Name::Event => fields.event = fields.text("event", entries.next_value()?),
-                Name::Name => fields.name = fields.text("name", entries.next_value()?),
-                Name::Category => fields.category = fields.text("category", entries.next_value()?),
-                Name::Timestamp => fields.timestamp = fields.text("timestamp", entries.next_value()?),
-                Name::OriginalTimestamp => {
-                    fields.original_timestamp = fields.text("originalTimestamp", entries.next_value()?);
+                Field::Type => fields.kind = fields.text("type", entries.next_value()?),
+                Field::MessageId => {
+                    fields.message_id = fields.text("messageId", entries.next_value()?)
                 }
-                Name::SentAt => fields.sent_at = fields.text("sentAt", entries.next_value()?),
-                Name::WriteKey => fields.write_key = fields.text("writeKey", entries.next_value()?),
-                Name::Properties => fields.properties = fields.object("properties", entries.next_value()?),
-                Name::Traits => fields.traits = fields.object("traits", entries.next_value()?),
-                Name::Context => fields.context = fields.object("context", entries.next_value()?),
-                Name::Integrations => fields.integrations = fields.object("integrations", entries.next_value()?),
-                Name::Batch => match entries.next_value::<Items<'de>>()? {
+                Field::UserId => fields.user_id = fields.text("userId", entries.next_value()?),
+                Field::AnonymousId => {
+                    fields.anonymous_id = fields.text("anonymousId", entries.next_value()?)
+                }
+                Field::PreviousId => {
+                    fields.previous_id = fields.text("previousId", entries.next_value()?)
+                }
+                Field::GroupId => fields.group_id = fields.text("groupId", entries.next_value()?),
+                Field::Event => fields.event = fields.text("event", entries.next_value()?),
+                Field::Name => fields.name = fields.text("name", entries.next_value()?),
+                Field::Category => fields.category = fields.text("category", entries.next_value()?),
+                Field::Timestamp => {
+                    fields.timestamp = fields.text("timestamp", entries.next_value()?)
+                }
+                Field::OriginalTimestamp => {
+                    fields.original_timestamp =
+                        fields.text("originalTimestamp", entries.next_value()?);
+                }
+                Field::SentAt => fields.sent_at = fields.text("sentAt", entries.next_value()?),
+                Field::WriteKey => {
+                    fields.write_key = fields.text("writeKey", entries.next_value()?)
+                }
+                Field::Properties => {
+                    fields.properties = fields.object("properties", entries.next_value()?)
+                }
+                Field::Traits => fields.traits = fields.object("traits", entries.next_value()?),
+                Field::Context => fields.context = fields.object("context", entries.next_value()?),
+                Field::Integrations => {
+                    fields.integrations = fields.object("integrations", entries.next_value()?)
+                }
+                Field::Batch => match entries.next_value::<Items<'de>>()? {
                     Items::Array(items) => fields.batch = Some(items),
                     Items::Other => fields.wrong = Some("batch"),
                 },
-                Name::Other => {
+                Field::Other => {
                     entries.next_value::<IgnoredAny>()?;
                 }
             }

@@ -112,7 +112,11 @@ fn build(
     fresh_id: impl FnOnce() -> String,
 ) -> Result<Message, Refusal> {
     if let Some(field) = fields.wrong {
-        return Err(Refusal::at(&codes::FIELD_TYPE_WRONG, field, format!("{field} has the wrong JSON type")));
+        return Err(Refusal::at(
+            &codes::FIELD_TYPE_WRONG,
+            field,
+            format!("{field} has the wrong JSON type"),
+        ));
     }
     let call = match (expect, fields.kind.as_deref()) {
         (Expect::Call(call), _) | (Expect::TypeOr(call), None) => call,
@@ -155,7 +159,11 @@ fn happened(fields: &Fields<'_>, common: &Common<'_>) -> Result<Timestamp, Refus
     let original = match given {
         None => None,
         Some((field, text)) => Some(time::parse(text).ok_or_else(|| {
-            Refusal::at(&codes::TIMESTAMP_INVALID, field, "expected ISO 8601, for example 2026-11-20T12:00:00.000Z")
+            Refusal::at(
+                &codes::TIMESTAMP_INVALID,
+                field,
+                "expected ISO 8601, for example 2026-11-20T12:00:00.000Z",
+            )
         })?),
     };
     let sent = fields.sent_at.as_deref().and_then(time::parse).or(common.sent_at);
@@ -165,7 +173,11 @@ fn happened(fields: &Fields<'_>, common: &Common<'_>) -> Result<Timestamp, Refus
     })
 }
 
-fn identity(fields: &Fields<'_>, common: &Common<'_>, message: &mut Message) -> Result<(), Refusal> {
+fn identity(
+    fields: &Fields<'_>,
+    common: &Common<'_>,
+    message: &mut Message,
+) -> Result<(), Refusal> {
     let id = |field: &'static str, value: &Option<Cow<'_, str>>| match value {
         Some(id) if id.len() > ID_MAX => {
             Err(Refusal::at(&codes::ID_INVALID, field, format!("an id has at most {ID_MAX} bytes")))
@@ -182,7 +194,11 @@ fn identity(fields: &Fields<'_>, common: &Common<'_>, message: &mut Message) -> 
             None => message.user_id = Some(Personal(user.to_owned())),
             Some(given) if given.0 == user => {}
             Some(_) => {
-                return Err(Refusal::at(&codes::USER_MISMATCH, "userId", "the token speaks for another user"));
+                return Err(Refusal::at(
+                    &codes::USER_MISMATCH,
+                    "userId",
+                    "the token speaks for another user",
+                ));
             }
         }
     }
@@ -196,7 +212,8 @@ fn identity(fields: &Fields<'_>, common: &Common<'_>, message: &mut Message) -> 
 }
 
 fn named(fields: &Fields<'_>, message: &mut Message) -> Result<(), Refusal> {
-    let missing = |field| Refusal::at(&codes::FIELD_MISSING, field, format!("this call needs {field}"));
+    let missing =
+        |field| Refusal::at(&codes::FIELD_MISSING, field, format!("this call needs {field}"));
     let (field, name) = match message.call {
         Call::Track => ("event", &fields.event),
         Call::Page | Call::Screen => ("name", &fields.name),

@@ -85,10 +85,22 @@ fn ing_06_what_is_wrong_is_named() {
     check(r#"{"type":"dance","userId":"u"}"#, "type_unknown /type");
     check(r#"{"userId":"u"}"#, "type_unknown /type");
     check(r#"{"type":"track","userId":["u"],"event":"x"}"#, "field_type_wrong /userId");
-    check(r#"{"type":"track","userId":"u","event":"x","properties":7}"#, "field_type_wrong /properties");
-    check(r#"{"type":"track","userId":"u","event":"x","timestamp":"soon"}"#, "timestamp_invalid /timestamp");
-    check(r#"{"type":"track","userId":"u","event":"x","timestamp":"9999-01-01"}"#, "timestamp_absurd /timestamp");
-    check(r#"{"type":"track","userId":"u","event":"x","timestamp":"0001-01-01T00:00:00Z"}"#, "timestamp_absurd /timestamp");
+    check(
+        r#"{"type":"track","userId":"u","event":"x","properties":7}"#,
+        "field_type_wrong /properties",
+    );
+    check(
+        r#"{"type":"track","userId":"u","event":"x","timestamp":"soon"}"#,
+        "timestamp_invalid /timestamp",
+    );
+    check(
+        r#"{"type":"track","userId":"u","event":"x","timestamp":"9999-01-01"}"#,
+        "timestamp_absurd /timestamp",
+    );
+    check(
+        r#"{"type":"track","userId":"u","event":"x","timestamp":"0001-01-01T00:00:00Z"}"#,
+        "timestamp_absurd /timestamp",
+    );
     check("[]", "not_an_object");
     check("null", "not_an_object");
     check("7", "not_an_object");
@@ -96,9 +108,18 @@ fn ing_06_what_is_wrong_is_named() {
     check("", "malformed_json");
     let long = "x".repeat(300);
     check(&format!(r#"{{"type":"track","userId":"{long}","event":"x"}}"#), "id_invalid /userId");
-    check(&format!(r#"{{"type":"track","userId":"u","event":"{long}"}}"#), "event_name_invalid /event");
-    check(&format!(r#"{{"type":"track","userId":"u","event":"x","messageId":"{long}"}}"#), "message_id_invalid /messageId");
-    check(&format!(r#"{{"type":"track","userId":"u","pad":"{}"}}"#, "x".repeat(33_000)), "event_too_large");
+    check(
+        &format!(r#"{{"type":"track","userId":"u","event":"{long}"}}"#),
+        "event_name_invalid /event",
+    );
+    check(
+        &format!(r#"{{"type":"track","userId":"u","event":"x","messageId":"{long}"}}"#),
+        "message_id_invalid /messageId",
+    );
+    check(
+        &format!(r#"{{"type":"track","userId":"u","pad":"{}"}}"#, "x".repeat(33_000)),
+        "event_too_large",
+    );
 }
 
 #[test]
@@ -110,8 +131,9 @@ fn numbers_are_ids_and_of_duplicate_keys_the_last_counts() {
 
 #[test]
 fn the_context_is_merged_and_loses_the_library() {
-    let batch = serde_json::value::RawValue::from_string(r#"{"ip":"1.2.3.4","locale":"de"}"#.to_owned())
-        .expect("json");
+    let batch =
+        serde_json::value::RawValue::from_string(r#"{"ip":"1.2.3.4","locale":"de"}"#.to_owned())
+            .expect("json");
     let common = Common { context: Some(&batch), ..common() };
     let text = r#"{"type":"track","userId":"u","event":"x","context":{"library":{"name":"l"},"locale":"en"}}"#;
     let want = r#"track fresh user=u name=x context={"ip":"1.2.3.4","locale":"en"}"#;
@@ -136,13 +158,17 @@ fn a_users_token_speaks_only_for_that_user() {
     let common = Common { user: Some("u1"), ..common() };
     let track = Expect::TypeOr(Call::Track);
     assert_eq!(read(r#"{"event":"x"}"#, track, &common), "track fresh user=u1 name=x");
-    assert_eq!(read(r#"{"event":"x","user_id":"u1"}"#, track, &common), "track fresh user=u1 name=x");
+    assert_eq!(
+        read(r#"{"event":"x","user_id":"u1"}"#, track, &common),
+        "track fresh user=u1 name=x"
+    );
     assert_eq!(read(r#"{"event":"x","user_id":"u2"}"#, track, &common), "user_mismatch /userId");
 }
 
 #[track_caller]
 fn check_time(received: i64, sent: Option<i64>, original: Option<i64>, want: Option<i64>) {
-    let got = time::correct(Timestamp::from_ms(received), sent, original).ok().map(Timestamp::as_ms);
+    let got =
+        time::correct(Timestamp::from_ms(received), sent, original).ok().map(Timestamp::as_ms);
     assert_eq!(got, want, "received {received}, sent {sent:?}, original {original:?}");
 }
 
@@ -221,8 +247,9 @@ fn recorded_batches_of_official_clients_are_understood() {
         let items = fields.batch.expect("items");
         assert!(!items.is_empty());
         for item in items {
-            let message = message::read(item.get(), Expect::ByType, &common, || unreachable!("all have ids"))
-                .expect("an accepted event");
+            let message =
+                message::read(item.get(), Expect::ByType, &common, || unreachable!("all have ids"))
+                    .expect("an accepted event");
             assert_eq!(message.user_id.expect("all have users").0, "u1");
             assert_eq!(message.context, None, "the library alone is not kept");
         }

@@ -17,7 +17,10 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         return Some(time.as_millisecond());
     }
     if let Ok(time) = text.parse::<jiff::civil::DateTime>() {
-        return time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|time| time.timestamp().as_millisecond());
+        return time
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|time| time.timestamp().as_millisecond());
     }
     number(text.parse::<f64>().ok()?)
 }

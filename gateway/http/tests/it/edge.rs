@@ -8,7 +8,9 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use impresario_host::clock::ManualClock;
 use impresario_host::{Host, HostBuilder, HostParts, NoPolicy};
-use impresario_http::{AdminPort, Edge, EdgeParts, Live, Options, PortError, PortFuture, PortStream, PortTyped};
+use impresario_http::{
+    AdminPort, Edge, EdgeParts, Live, Options, PortError, PortFuture, PortStream, PortTyped,
+};
 use impresario_ids::{EndpointId, MessageId, TenantId};
 use impresario_journal::MemoryJournal;
 use impresario_kernel::Timestamp;
@@ -26,6 +28,8 @@ pub(crate) const NOW: i64 = 1_795_176_000_000; // 2026-11-20T12:00:00Z
 
 pub(crate) struct World {
     app: axum::Router,
+    pub(crate) edge: Edge,
+    pub(crate) live: Arc<Live>,
     pub(crate) clock: Arc<ManualClock>,
 }
 
@@ -44,6 +48,10 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(NOW)));
         let journal = Arc::new(MemoryJournal::new(4));
         let vault = Arc::new(Vault::open(MasterKey::from_bytes([9; 32]), []).expect("a vault"));
@@ -69,25 +77,31 @@ impl World {
             .start()
             .await
             .expect("a host");
+        let live = Arc::new(Live::new(16, 4));
         let chance = AtomicU64::new(1);
         let time = Arc::clone(&clock);
         let edge = Edge::new(EdgeParts {
-            router: impresario_router::Router::new(host.clone(), impresario_router::Options::default()),
+            router: impresario_router::Router::new(
+                host.clone(),
+                impresario_router::Options::default(),
+            ),
             views: Views::new(journal, vault),
             directory,
-            live: Arc::new(Live::new(16, 4)),
+            live: Arc::clone(&live),
             admin: Arc::new(Port { host }),
             clock: Arc::new(move || impresario_host::clock::Clock::now(&*time)),
             random: Arc::new(move |bytes| {
                 let mut rng = impresario_kernel::Rng(chance.fetch_add(1, Ordering::Relaxed));
                 bytes.fill_with(|| rng.next_u64().to_le_bytes()[0]);
             }),
-            options: Options::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
+            options,
+            metrics: metrics_exporter_prometheus::PrometheusBuilder::new()
+                .build_recorder()
+                .handle(),
             root_token_hash: *blake3::hash(ROOT.as_bytes()).as_bytes(),
             quota_file: None,
         });
-        Self { app: edge.router(), clock }
+        Self { app: edge.router(), edge, live, clock }
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Response<Body> {
@@ -116,12 +130,18 @@ impl World {
 
     /// A tenant with a write key and a secret key with every scope.
     pub(crate) async fn tenant(&self, name: &str) -> Keys {
-        let made = self.ask("POST", "/api/v1/tenants", ROOT, json!({"name": name, "plan": "enterprise"})).await;
+        let made = self
+            .ask("POST", "/api/v1/tenants", ROOT, json!({"name": name, "plan": "enterprise"}))
+            .await;
         assert_eq!(made.status, 201, "{}", made.body);
         let tenant = made.body["id"].as_str().expect("an id").to_owned();
-        let scopes: Vec<&str> = impresario_tenant::Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        let scopes: Vec<&str> =
+            impresario_tenant::Scope::ALL.iter().map(|scope| scope.as_str()).collect();
         let mut texts = Vec::new();
-        for body in [json!({"kind": "write", "name": "w"}), json!({"kind": "secret", "name": "s", "scopes": scopes})] {
+        for body in [
+            json!({"kind": "write", "name": "w"}),
+            json!({"kind": "secret", "name": "s", "scopes": scopes}),
+        ] {
             let request = Request::post("/api/v1/keys")
                 .header("authorization", format!("Bearer {ROOT}"))
                 .header(impresario_http::TENANT_HEADER, &tenant)
@@ -154,14 +174,20 @@ fn nothing<'a, T: Send + 'a>() -> PortTyped<'a, T> {
 impl AdminPort for Port {
     fn provision(&self, tenant: TenantId) -> PortFuture<'_> {
         Box::pin(async move {
-            self.host.provision(tenant).await.map_err(|error| PortError::internal(error.to_string()))?;
+            self.host
+                .provision(tenant)
+                .await
+                .map_err(|error| PortError::internal(error.to_string()))?;
             Ok(Value::Null)
         })
     }
 
     fn erase(&self, tenant: TenantId) -> PortFuture<'_> {
         Box::pin(async move {
-            self.host.erase(tenant).await.map_err(|error| PortError::internal(error.to_string()))?;
+            self.host
+                .erase(tenant)
+                .await
+                .map_err(|error| PortError::internal(error.to_string()))?;
             Ok(Value::Null)
         })
     }

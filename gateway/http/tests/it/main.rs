@@ -2,4 +2,6 @@
 
 mod edge;
 mod own_api;
+mod segments;
+mod server;
 mod tracking;

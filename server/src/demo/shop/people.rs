@@ -18,8 +18,8 @@ const EDGES: [(i64, i64, i64); 4] = [
 ];
 
 const NAMES: [&str; 24] = [
-    "Ada", "Ben", "Cleo", "Dara", "Emil", "Fay", "Gus", "Hana", "Ines", "Jon", "Kira", "Leo", "Maya", "Nils",
-    "Olga", "Paul", "Quinn", "Rosa", "Sven", "Tara", "Udo", "Vera", "Wim", "Zoe",
+    "Ada", "Ben", "Cleo", "Dara", "Emil", "Fay", "Gus", "Hana", "Ines", "Jon", "Kira", "Leo",
+    "Maya", "Nils", "Olga", "Paul", "Quinn", "Rosa", "Sven", "Tara", "Udo", "Vera", "Wim", "Zoe",
 ];
 const PAGES: [&str; 6] = ["/", "/new", "/shoes", "/coats", "/bags", "/sale"];
 const CAMPAIGNS: [&str; 3] = ["welcome", "autumn", "sale"];
@@ -123,20 +123,23 @@ impl Story {
         let last = starts.len().saturating_sub(1);
         for (count, start) in starts.into_iter().enumerate() {
             let device = if devices == 2 && self.chance.once_in(3) { 1 } else { 0 };
-            let mut visit = Visit { person: number, device: Some(device), known: met[device], at_ms: start };
+            let mut visit =
+                Visit { person: number, device: Some(device), known: met[device], at_ms: start };
             // Everybody with an account logs in at the latest on the last visit of a device.
             let shy = self.chance.once_in(2) && count < last;
             self.visit(&mut visit, habit, !shy);
             met[device] |= visit.known;
         }
         let user_id = (habit != Habit::Passerby).then(|| format!("u-{number:03}"));
-        let anonymous_ids = (0..devices).map(|device| format!("browser-{number:03}-{device}")).collect();
+        let anonymous_ids =
+            (0..devices).map(|device| format!("browser-{number:03}-{device}")).collect();
         Person { user_id, anonymous_ids, name: (*self.chance.pick(&NAMES)).to_owned() }
     }
 
     /// When visits begin: apart from each other, and not before an edge that would move them.
     fn starts(&mut self, habit: Habit) -> Vec<i64> {
-        let mut starts: Vec<i64> = (0..habit.visits(&mut self.chance)).map(|_| self.moment(habit)).collect();
+        let mut starts: Vec<i64> =
+            (0..habit.visits(&mut self.chance)).map(|_| self.moment(habit)).collect();
         starts.sort_unstable();
         let mut free = i64::MIN;
         for start in &mut starts {
@@ -149,7 +152,10 @@ impl Story {
 
     fn moment(&mut self, habit: Habit) -> i64 {
         let (from, to) = habit.days();
-        let ago = from * DAY_MS + END_MS + 3 * 60 * MINUTE_MS + self.chance.ms_below((to - from) * DAY_MS);
+        let ago = from * DAY_MS
+            + END_MS
+            + 3 * 60 * MINUTE_MS
+            + self.chance.ms_below((to - from) * DAY_MS);
         self.now_ms - ago
     }
 
@@ -216,7 +222,13 @@ impl Story {
         let at_ms = self.off_the_edges(visit.at_ms);
         visit.at_ms = at_ms;
         if at_ms <= self.now_ms - END_MS {
-            self.events.push(Event { person: visit.person, at_ms, what, device: None, known: true });
+            self.events.push(Event {
+                person: visit.person,
+                at_ms,
+                what,
+                device: None,
+                known: true,
+            });
         }
     }
 

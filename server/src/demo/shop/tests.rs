@@ -13,7 +13,8 @@ fn the_same_seed_makes_the_same_shop() {
     assert_eq!(Shop::seeded(7, NOW_MS), shop());
     assert_ne!(Shop::seeded(8, NOW_MS).events, shop().events);
     let hash = |shop: &Shop| {
-        let text: String = (0..shop.events.len()).map(|number| shop.message(number).to_string()).collect();
+        let text: String =
+            (0..shop.events.len()).map(|number| shop.message(number).to_string()).collect();
         blake3::hash(text.as_bytes())
     };
     assert_eq!(hash(&Shop::seeded(7, NOW_MS)), hash(&shop()));
@@ -23,7 +24,12 @@ fn the_same_seed_makes_the_same_shop() {
 fn the_moment_moves_times_and_nothing_else() {
     let (shop, later) = (shop(), Shop::seeded(7, NOW_MS + 12_345));
     assert_eq!(later.totals(), shop.totals());
-    assert!(shop.events.iter().zip(&later.events).all(|(a, b)| a.at_ms + 12_345 == b.at_ms && a.what == b.what));
+    assert!(
+        shop.events
+            .iter()
+            .zip(&later.events)
+            .all(|(a, b)| a.at_ms + 12_345 == b.at_ms && a.what == b.what)
+    );
 }
 
 #[test]
@@ -46,7 +52,8 @@ fn totals_are_sums_over_events() {
     let mut cents = 0;
     for number in 0..shop.events.len() {
         let message = shop.message(number);
-        let amount = impresario_rules::micros(&message["properties"]["revenue"]).unwrap_or(0) / 10_000;
+        let amount =
+            impresario_rules::micros(&message["properties"]["revenue"]).unwrap_or(0) / 10_000;
         match message["event"].as_str() {
             Some("Order Completed") => cents += amount,
             Some("Order Refunded") => cents -= amount,
@@ -63,7 +70,10 @@ fn every_event_says_whose_it_is() {
     let shop = shop();
     for (number, event) in shop.events.iter().enumerate() {
         let message = shop.message(number);
-        assert!(message.get("userId").is_some() || message.get("anonymousId").is_some(), "{message}");
+        assert!(
+            message.get("userId").is_some() || message.get("anonymousId").is_some(),
+            "{message}"
+        );
         assert_eq!(message.get("userId").is_some(), event.known, "{message}");
     }
 }

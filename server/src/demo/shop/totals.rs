@@ -113,7 +113,8 @@ fn segments(profile: Profile, done: &[(i64, What)], totals: &mut Totals) {
 /// Something was put into the cart and the checkout started within an hour, in the last 30 days.
 fn checked_out(done: &[(i64, What)]) -> bool {
     const HOUR_MS: i64 = 3_600_000;
-    let checkouts = done.iter().filter(|(ago, what)| matches!(what, What::CheckedOut) && *ago < 30 * DAY_MS);
+    let checkouts =
+        done.iter().filter(|(ago, what)| matches!(what, What::CheckedOut) && *ago < 30 * DAY_MS);
     let added = |checkout: i64| {
         done.iter().any(|(ago, what)| {
             matches!(what, What::Added { .. }) && *ago > checkout && ago - checkout <= HOUR_MS
