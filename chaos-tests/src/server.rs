@@ -29,6 +29,8 @@ pub struct Options {
     pub file_kib_max: Option<u64>,
     /// Environment variables besides our own.
     pub env: Vec<(String, String)>,
+    /// Whether to keep still about the log's last lines at the end.
+    pub quiet: bool,
 }
 
 impl Options {
@@ -334,10 +336,12 @@ impl Drop for TestServer {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let log = self.log_text();
-        let skip = log.lines().count().saturating_sub(30);
-        let tail: String = log.lines().skip(skip).map(|line| format!("{line}\n")).collect();
-        say(&format!("── the server's last lines\n{tail}"));
+        if !self.options.quiet {
+            let log = self.log_text();
+            let skip = log.lines().count().saturating_sub(30);
+            let tail: String = log.lines().skip(skip).map(|line| format!("{line}\n")).collect();
+            say(&format!("── the server's last lines\n{tail}"));
+        }
         if let Some(line) = self.panic_in_log().filter(|_| !thread::panicking()) {
             panic!("there is a panic in the server's log: {line}");
         }

@@ -195,17 +195,6 @@ impl Client {
         Err(refused(status, wait, &bytes))
     }
 
-    /// A text of any media type.
-    pub(crate) async fn text(&self, path: &str) -> Result<String, CallError> {
-        let mut lines = self.stream(path, &[]).await?;
-        let mut text = String::new();
-        while let Some(line) = lines.next().await? {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        Ok(text)
-    }
-
     /// The lines of an answer that may never end.
     pub(crate) async fn stream(
         &self,

@@ -26,7 +26,7 @@ use crate::shell::print;
 use convert::Converter;
 use map::Map;
 use progress::Progress;
-use state::{Identity, State, StateFile};
+use state::{Found, Identity, State, StateFile};
 use survey::Survey;
 
 /// How the file's columns are told apart.
@@ -88,23 +88,11 @@ pub struct Args {
 /// If the file cannot be read as described, or the server refuses or stays away.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let map = Map::parse(&args.map).context("--map")?;
-    ensure!(
-        !args.event.is_empty() && args.event.len() <= 200,
-        "an event's name has 1 to 200 bytes"
-    );
+    let name_fits = !args.event.is_empty() && args.event.len() <= 200;
+    ensure!(name_fits, "an event's name has 1 to 200 bytes");
     let client = Client::new(&args.url, &args.key)?;
     let layout = rows::Layout { format: args.format, delimiter: args.delimiter };
-    let (file, path) = (args.file.clone(), args.file.display().to_string());
-    let progress = Progress::survey(&path);
-    let survey = {
-        let (map, event) = (map.clone(), args.event.clone());
-        tokio::task::spawn_blocking(move || Survey::of(&file, layout, &map, &event))
-            .await
-            .context("the survey panicked")?
-            .with_context(|| format!("cannot import {path}"))?
-    };
-    progress.done();
-    print::line(&survey.headline(&path));
+    let survey = survey(&args, layout, &map).await?;
 
     let identity = Identity {
         content: survey.content.to_hex().to_string(),
@@ -116,7 +104,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let beside = |extension: &str| beside(&args.file, extension);
     let state_file = StateFile::new(args.state.clone().unwrap_or_else(|| beside("import-state")));
     let report = args.report.clone().unwrap_or_else(|| beside("import-refused.csv"));
-    let state = state_file.load(&identity)?.unwrap_or_else(|| State::new(identity));
+    let state = match state_file.load(&identity)? {
+        Found::Ours(state) => state,
+        Found::Nothing => State::new(identity),
+        Found::Other => {
+            print::error(
+                "the state file is of another file, --map, --event or tenant: beginning anew",
+            );
+            State::new(identity)
+        }
+    };
     if state.finished {
         print::line(&format!(
             "nothing to do: this file was imported before (delete {} to send it again)",
@@ -127,35 +124,57 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if state.rows > 0 {
         print::line(&format!("going on after row {}", print::grouped(state.rows)));
     }
-
-    let began = Instant::now();
-    let before = state.rows;
-    let converter = Converter::new(map, args.event, survey.content);
-    let mut engine = engine::Engine {
+    let engine = engine::Engine {
         client,
-        converter,
+        converter: Converter::new(map, args.event, survey.content),
         batch_rows: args.batch as usize,
         patience: Duration::from_secs(args.give_up_after),
+        refused: engine::RefusedRows::open(&report, state.rows > 0)?,
         state,
         state_file,
-        refused: engine::RefusedRows::open(&report, before > 0)?,
         progress: Progress::sending(survey.rows),
         resent: 0,
     };
-    let ended = engine.run(rows::Rows::open(&args.file, layout)?).await;
+    send(engine, rows::Rows::open(&args.file, layout)?, &survey, &report).await
+}
+
+async fn survey(args: &Args, layout: rows::Layout, map: &Map) -> anyhow::Result<Survey> {
+    let path = args.file.display().to_string();
+    let progress = Progress::survey(&path);
+    let (file, map, event) = (args.file.clone(), map.clone(), args.event.clone());
+    let survey = tokio::task::spawn_blocking(move || Survey::of(&file, layout, &map, &event)).await;
+    progress.done();
+    let survey =
+        survey.context("the survey panicked")?.with_context(|| format!("cannot import {path}"))?;
+    print::line(&survey.headline(&path));
+    Ok(survey)
+}
+
+async fn send(
+    mut engine: engine::Engine,
+    rows: rows::Rows,
+    survey: &Survey,
+    report: &Path,
+) -> anyhow::Result<ExitCode> {
+    let (began, before) = (Instant::now(), engine.state.rows);
+    let ended = engine.run(rows).await;
+    engine.progress.done();
     // Whatever ended it: how far it came is kept.
     engine.keep()?;
-    let spent =
-        Spent { rows: engine.state.rows - before, time: began.elapsed(), resent: engine.resent };
-    match ended? {
+    let stopped = || {
+        let row = print::grouped(engine.state.rows);
+        format!("stopped after row {row}; the same command goes on from there")
+    };
+    match ended.with_context(stopped)? {
         engine::End::Interrupted => {
-            print::error(&format!(
-                "interrupted after row {}; the same command goes on from there",
-                print::grouped(engine.state.rows)
-            ));
+            print::error(&stopped());
             Ok(ExitCode::from(130))
         }
-        engine::End::Finished => Ok(conclude(&engine.state, &survey, Some(spent), &report)),
+        engine::End::Finished => {
+            let rows = engine.state.rows - before;
+            let spent = Spent { rows, time: began.elapsed(), resent: engine.resent };
+            Ok(conclude(&engine.state, survey, Some(spent), report))
+        }
     }
 }
 
@@ -202,5 +221,8 @@ fn conclude(state: &State, survey: &Survey, spent: Option<Spent>, report: &Path)
         return ExitCode::SUCCESS;
     }
     print::error(&format!("{} rows were refused, see {}", number(state.refused), report.display()));
+    print::error(
+        "put them right in a file of their own: in a changed file every row counts as a new one",
+    );
     ExitCode::FAILURE
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use impresario_chaos_tests::{Chance, Options, Tenant, TestServer, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 
 /// How often the server is killed.
-const KILLS: u32 = 200;
+const KILLS: u32 = 300;
+/// How often it is killed while visitors become known.
+const KILLS_WHILE_MERGING: u32 = 60;
 /// How often an audit is held on the way.
 const AUDIT_EVERY: u32 = 50;
 const WORKERS: u64 = 8;
@@ -57,17 +59,36 @@ struct Scene {
     over: AtomicBool,
 }
 
+impl Scene {
+    fn new(tenant: &Tenant) -> Arc<Self> {
+        Arc::new(Self {
+            tenant: tenant.clone(),
+            up: watch::channel(true).0,
+            acknowledged: watch::channel(0).0,
+            over: AtomicBool::new(false),
+        })
+    }
+
+    /// Sends a message until it is acknowledged.
+    async fn insist(&self, message: &Value) -> Result<()> {
+        let mut up = self.up.subscribe();
+        loop {
+            up.wait_for(|up| *up).await.context("the killer is gone")?;
+            let answer = self.tenant.write.post("/v1/batch", &json!({ "batch": [message] })).await;
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                self.acknowledged.send_modify(|count| *count += 1);
+                return Ok(());
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_hundreds_of_kills() -> Result<()> {
     let mut chance = Chance::from_environment();
     let mut server = TestServer::start(Options::default())?;
     let tenant = Tenant::onboard(&server.root()?, "crash").await?;
-    let scene = Arc::new(Scene {
-        tenant: tenant.clone(),
-        up: watch::channel(true).0,
-        acknowledged: watch::channel(0).0,
-        over: AtomicBool::new(false),
-    });
+    let scene = Scene::new(&tenant);
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
         workers.spawn(work(Arc::clone(&scene), worker, chance.fork()));
@@ -191,4 +212,66 @@ async fn audit(tenant: &Tenant, ledger: &Ledger) -> Result<()> {
     .await;
     let events = tenant.usage_events().await?;
     metered.map(drop).with_context(|| format!("metered {events}, counted {total}"))
+}
+
+/// A visitor that became known: the name, and how many pages it saw before.
+type Known = (String, u64);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_that_become_known_survive_kills_whole() -> Result<()> {
+    let mut chance = Chance::from_environment();
+    let mut server = TestServer::start(Options::default())?;
+    let tenant = Tenant::onboard(&server.root()?, "merge").await?;
+    let scene = Scene::new(&tenant);
+    let mut workers = JoinSet::new();
+    for worker in 0..WORKERS {
+        workers.spawn(become_known(Arc::clone(&scene), worker, chance.fork()));
+    }
+    for kill in 1..=KILLS_WHILE_MERGING {
+        kill_and_restart(&mut server, &scene, &mut chance)
+            .await
+            .with_context(|| format!("kill {kill}"))?;
+    }
+    scene.over.store(true, Ordering::Relaxed);
+    let mut people = Vec::new();
+    while let Some(part) = workers.join_next().await {
+        people.extend(part.context("a worker")??);
+    }
+    ensure!(people.len() > 30, "too few people to mean anything: {}", people.len());
+    for (person, pages) in &people {
+        let what = format!("{person} has {pages} pages, one identify and one event");
+        eventually(&what, Duration::from_secs(20), || async {
+            let profile = tenant.profile(person).await?;
+            let is_whole = profile["events"] == *pages + 2
+                && tenant.count(person, "page").await? == *pages
+                && profile["anonymous_ids"] == json!([format!("anon-{person}")]);
+            Ok(is_whole.then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Makes up one visitor after the other: some pages without a name, the name, an event.
+async fn become_known(scene: Arc<Scene>, worker: u64, mut chance: Chance) -> Result<Vec<Known>> {
+    let mut people = Vec::new();
+    while !scene.over.load(Ordering::Relaxed) {
+        let person = format!("v{worker}-{}", people.len());
+        let anonymous = format!("anon-{person}");
+        let pages = 1 + chance.below(4);
+        for page in 0..pages {
+            let id = format!("{person}-page-{page}");
+            let message =
+                json!({"type": "page", "anonymousId": anonymous, "name": "Home", "messageId": id});
+            scene.insist(&message).await?;
+        }
+        let id = format!("{person}-identify");
+        let message = json!({"type": "identify", "anonymousId": anonymous, "userId": person, "messageId": id});
+        scene.insist(&message).await?;
+        let id = format!("{person}-track");
+        let message = json!({"type": "track", "userId": person, "event": "Known", "messageId": id});
+        scene.insist(&message).await?;
+        people.push((person, pages));
+    }
+    Ok(people)
 }

@@ -137,7 +137,6 @@ pub struct Consent {
     /// Which version of the text the person saw.
     pub text_version: String,
     /// The proof.
-    #[schema(value_type = Option<Object>)]
     pub proof: Option<Value>,
     /// When it was said.
     pub at: String,
@@ -167,7 +166,6 @@ pub struct NewConsent {
     pub text_version: String,
     /// A JSON value; at most 8 KB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub proof: Option<Value>,
     /// When it was said, ISO 8601; now if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -241,7 +241,12 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
             &codes::CREDENTIAL_INVALID,
             &codes::DEADLINE_EXCEEDED,
         ]);
-        known.extend([&codes::OUTCOME_UNKNOWN, &codes::ENTITY_RESTARTING, &codes::ENTITY_CRASHED]);
+        known.extend([
+            &codes::OUTCOME_UNKNOWN,
+            &codes::UNKNOWN_TENANT,
+            &codes::ENTITY_RESTARTING,
+            &codes::ENTITY_CRASHED,
+        ]);
     }
     match route.access {
         Access::Public => {}
@@ -259,6 +264,8 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
                 &codes::ORIGIN_NOT_ALLOWED,
             ]);
             known.extend([&codes::RATE_LIMITED, &codes::QUOTA_EXHAUSTED]);
+            // With the root token, which names the tenant in a header.
+            known.extend([&codes::TENANT_NOT_ONBOARDED, &codes::TENANT_DELETED]);
         }
     }
     if route.body != BodyRule::None {
@@ -273,6 +280,9 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
     }
     if route.idempotent {
         known.push(&codes::IDEMPOTENCY_KEY_INVALID);
+    }
+    if route.path.contains('{') {
+        known.push(&codes::ROUTE_NOT_FOUND);
     }
     known.extend(route.codes);
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();

@@ -233,10 +233,15 @@ impl Tour {
             profile["orders"]["revenue"],
             profile["computed"]["spent_90d"],
         ));
-        let timeline = get(&owner, &format!("{path}/timeline"), &[("limit", "4")]).await?;
-        for entry in timeline["items"].as_array().into_iter().flatten() {
-            let text = |name: &str| entry[name].as_str().unwrap_or_default();
-            self.screen.answers(&format!("{}  {} {}", text("at"), text("type"), text("name")));
+        let query = [("limit", "50")];
+        let timeline =
+            get(&owner, &format!("{path}/timeline"), &query).await.context("GET a timeline")?;
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let entries = timeline["items"].as_array().into_iter().flatten();
+        let done = entries.filter(|entry| entry.get("message_id").is_some());
+        for entry in done.take(4) {
+            let (at, kind, name) = (text(entry, "at"), text(entry, "type"), text(entry, "name"));
+            self.screen.answers(&format!("{at}  {kind} {name} {}", entry["properties"]));
         }
         Ok(())
     }

@@ -258,7 +258,12 @@ impl Tour {
         );
         for (name, count) in &wanted.counts {
             let found = census.counts.get(name).copied().unwrap_or(0);
-            checks.equal(screen, &format!("events by hour: {name}"), count, found);
+            checks.equal(
+                screen,
+                &format!("counted by hour: {name}"),
+                grouped(*count),
+                grouped(found),
+            );
         }
         Ok(())
     }

@@ -91,6 +91,8 @@ impl Engine {
         let mut next_row = done;
         let (mut window, mut sending) = (Window::default(), Sending::new());
         let (mut ended, mut kept) = (false, Instant::now());
+        // One listener for the whole time, so that none is missed between two turns.
+        let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             while !ended && sending.len() < IN_FLIGHT_MAX && window.ahead() < AHEAD_MAX {
                 match self.stretch(&mut rows, &columns, next_row)? {
@@ -114,7 +116,7 @@ impl Engine {
                     let (number, outcome) = joined.context("a request panicked")?;
                     self.settle(&mut window, number, outcome?);
                 },
-                _ = tokio::signal::ctrl_c() => {
+                _ = &mut stop => {
                     self.progress.done();
                     return Ok(End::Interrupted);
                 }

@@ -65,6 +65,17 @@ pub(crate) fn tenant_of(key: &str) -> String {
     }
 }
 
+/// What a state file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// There is none.
+    Nothing,
+    /// How far another import came.
+    Other,
+    /// How far this import came.
+    Ours(State),
+}
+
 /// The file of a state.
 #[derive(Clone, Debug)]
 pub(crate) struct StateFile {
@@ -80,18 +91,19 @@ impl StateFile {
         &self.path
     }
 
-    /// The state of this import; `None` if there is none, or if it is of another import.
-    pub(crate) fn load(&self, identity: &Identity) -> Result<Option<State>> {
+    /// The state of this import.
+    pub(crate) fn load(&self, identity: &Identity) -> Result<Found> {
         let place = || self.path.display().to_string();
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", place())),
         };
         let state: State = serde_json::from_str(&text).with_context(|| {
             format!("{} is not the state of an import; delete it to begin anew", place())
         })?;
-        Ok((state.version == VERSION && state.identity == *identity).then_some(state))
+        let ours = state.version == VERSION && state.identity == *identity;
+        Ok(if ours { Found::Ours(state) } else { Found::Other })
     }
 
     /// Replaces the file as a whole: after a crash it holds the old state or the new one.
@@ -134,20 +146,20 @@ mod tests {
     #[test]
     fn a_state_is_read_as_it_was_written() {
         let file = file("round");
-        assert_eq!(file.load(&identity("a")).unwrap(), None);
+        assert_eq!(file.load(&identity("a")).unwrap(), Found::Nothing);
         let mut state = State::new(identity("a"));
         state.rows = 12;
         state.revenue_micros = i128::from(i64::MAX) * 1_000;
         file.store(&state).unwrap();
-        assert_eq!(file.load(&identity("a")).unwrap(), Some(state));
+        assert_eq!(file.load(&identity("a")).unwrap(), Found::Ours(state));
         fs::remove_file(file.path()).unwrap();
     }
 
     #[test]
-    fn the_state_of_another_import_is_none() {
+    fn the_state_of_another_import_is_told_apart() {
         let file = file("other");
         file.store(&State::new(identity("a"))).unwrap();
-        assert_eq!(file.load(&identity("b")).unwrap(), None);
+        assert_eq!(file.load(&identity("b")).unwrap(), Found::Other);
         fs::remove_file(file.path()).unwrap();
     }
 

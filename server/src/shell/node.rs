@@ -16,14 +16,14 @@ pub(crate) const COMMANDS: &[Command] = &[
         "",
         "The node: version, time up, partitions, entities by kind",
         "nodes",
-        |s, _| Box::pin(async { Ok(Output::Facts(s.client.get("/admin/v1/node", &[]).await?)) }),
+        |s, _| Box::pin(parted(s, "/admin/v1/node", "kinds", KINDS)),
     ),
     Command::new(
         "stores",
         "",
         "The stores: sizes, batches, forced writes, by partition",
         "stores",
-        |s, _| Box::pin(stores(s)),
+        |s, _| Box::pin(parted(s, "/admin/v1/stores", "partitions", PARTITIONS)),
     ),
     Command::new(
         "top",
@@ -140,6 +140,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     ),
 ];
 
+const KINDS: &[(&str, &str)] = &[("KIND", "kind"), ("ACTIVE", "active"), ("DOWN", "down")];
 const PARTITIONS: &[(&str, &str)] = &[
     ("PARTITION", "partition"),
     ("APPLIED", "applied"),
@@ -213,16 +214,21 @@ fn readable_times(value: &mut Value) {
     }
 }
 
-async fn stores(session: &Session) -> Result<Output, Fail> {
-    let mut raw = session.client.get("/admin/v1/stores", &[]).await?;
+/// A document with a list in it: the rest of it, then the list.
+async fn parted(
+    session: &Session,
+    path: &str,
+    list: &str,
+    columns: &'static [(&'static str, &'static str)],
+) -> Result<Output, Fail> {
+    let mut raw = session.client.get(path, &[]).await?;
     if session.json {
         return Ok(Output::Facts(raw));
     }
-    let partitions =
-        raw.as_object_mut().and_then(|members| members.remove("partitions")).unwrap_or_default();
+    let rows = raw.as_object_mut().and_then(|members| members.remove(list)).unwrap_or_default();
     print::facts(&facts(&raw));
     print::line("");
-    Ok(Output::list(json!({ "partitions": partitions }), "partitions", PARTITIONS))
+    Ok(Output::list(json!({ list: rows }), list, columns))
 }
 
 async fn top(session: &Session, words: &[String]) -> Result<Output, Fail> {
@@ -301,10 +307,11 @@ async fn tail(session: &Session, words: &[String]) -> Result<Output, Fail> {
     let tenant = session.tenant(&words[0]).await?;
     let mut lines = session.client.stream("/admin/v1/tail", &[("tenant", &tenant)]).await?;
     print::error("following; control-C ends it");
+    let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let value = tokio::select! {
             value = lines.next_json() => value?,
-            _ = tokio::signal::ctrl_c() => return Ok(Output::Nothing),
+            _ = &mut stop => return Ok(Output::Nothing),
         };
         let Some(value) = value else {
             print::error("the node ended it");

@@ -25,7 +25,8 @@ struct House {
 impl House {
     async fn open(program: &Path) -> Result<Self> {
         // No entity goes to sleep meanwhile, so that memory per active entity is seen.
-        let options = Options::set(&["host.idle_ms=3600000", "host.active_max=1000000"]);
+        let settings = Options::set(&["host.idle_ms=3600000", "host.active_max=1000000"]);
+        let options = Options { quiet: true, ..settings };
         let server = TestServer::start_program(program.to_path_buf(), options)?;
         let tenant = Tenant::onboard(&server.root()?, "bench").await?;
         Ok(Self { server, tenant })

@@ -23,13 +23,16 @@ const KIND: Param =
 const MISSING: &[&codes::Code] = &[&codes::ADMIN_NOT_FOUND, &codes::ID_INVALID];
 
 const fn read(path: &'static str, run: Handler, summary: &'static str) -> Route {
-    Route::get(path, Access::Root, run).doc("Operators", summary, "").gives::<Object>()
+    Route::get(path, Access::Root, run)
+        .doc("Operators", summary, "")
+        .gives::<Anything>()
+        .codes(MISSING)
 }
 
 const fn act(path: &'static str, run: Handler, summary: &'static str) -> Route {
     Route::act(path, Access::Root, run)
         .doc("Operators", summary, "")
-        .gives::<Object>()
+        .gives::<Anything>()
         .codes(MISSING)
 }
 
@@ -51,7 +54,7 @@ pub(crate) const ROUTES: &[Route] = &[
     act("/admin/v1/outbox/{id}/retry", |call| Box::pin(outbox_retry(call)), "Try an effect now"),
     Route::delete("/admin/v1/outbox/{id}", Access::Root, |call| Box::pin(outbox_drop(call)))
         .doc("Operators", "Forget an effect", "")
-        .gives::<Object>()
+        .gives::<Anything>()
         .codes(MISSING),
     read(
         "/admin/v1/dead-letters",
@@ -68,7 +71,7 @@ pub(crate) const ROUTES: &[Route] = &[
         Box::pin(dead_letter_drop(call))
     })
     .doc("Operators", "Forget a command that was set aside", "")
-    .gives::<Object>()
+    .gives::<Anything>()
     .codes(MISSING),
     read(
         "/admin/v1/tenants",
@@ -81,17 +84,16 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::put("/admin/v1/log-level", Access::Root, |call| Box::pin(set_log_level(call)))
         .doc("Operators", "Change the log filter", "Until the next start.")
         .takes::<LogFilter>()
-        .gives::<Object>(),
+        .gives::<Anything>(),
     Route::get("/admin/v1/tail", Access::Root, |call| Box::pin(tail(call)))
         .doc("Operators", "What happens in a tenant from now on", "One JSON document per line.")
         .media("application/x-ndjson")
         .query(&[TENANT.required()]),
 ];
 
-/// Any JSON object.
+/// A JSON value for people and for the shell; its form may change with any release.
 #[derive(Debug, utoipa::ToSchema)]
-#[schema(as = Object, value_type = Object)]
-struct Object(#[expect(dead_code, reason = "only its schema is used")] Value);
+struct Anything(#[expect(dead_code, reason = "only its schema is used")] Value);
 
 #[derive(Deserialize)]
 struct AdminQuery {

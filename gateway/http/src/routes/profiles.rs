@@ -27,8 +27,13 @@ const WRITE: Access = Access::Scope(Scope::ProfilesWrite);
 const ID: &str = "`{id}` is a profile's id (`prf_…`), or `user:<user id>`, `anonymous:<anonymous id>`, \
 `email:<address>` or `external:<type>:<id>`.";
 
-const CODES: &[&codes::Code] =
-    &[&codes::PROFILE_NOT_FOUND, &codes::ID_INVALID, &codes::USER_MISMATCH];
+const CODES: &[&codes::Code] = &[
+    &codes::PROFILE_NOT_FOUND,
+    &codes::PROFILE_MERGED,
+    &codes::MERGE_CIRCLE,
+    &codes::ID_INVALID,
+    &codes::USER_MISMATCH,
+];
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/api/v1/profiles", READ, |call| Box::pin(find(call)))
@@ -71,12 +76,12 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc("Profiles", "Record a consent or a withdrawal", ID)
         .takes::<NewConsent>()
         .status(204)
-        .codes(&[&codes::CONSENT_INVALID, &codes::CONSENTS_TOO_MANY, &codes::PROFILE_MERGED, &codes::ID_INVALID]),
+        .codes(&[&codes::CONSENT_INVALID, &codes::CONSENTS_TOO_MANY, &codes::PROFILE_MERGED, &codes::PROFILE_NOT_FOUND, &codes::ID_INVALID]),
     Route::post("/api/v1/profiles/{id}/unmerge", WRITE, |call| Box::pin(unmerge(call)))
         .doc("Profiles", "Take a merged profile out again", ID)
         .takes::<Unmerge>()
         .status(204)
-        .codes(&[&codes::PROFILE_NOT_MERGED, &codes::PROFILE_MERGED, &codes::ID_INVALID]),
+        .codes(&[&codes::PROFILE_NOT_MERGED, &codes::PROFILE_MERGED, &codes::PROFILE_NOT_FOUND, &codes::ID_INVALID]),
 ];
 
 #[derive(Deserialize)]

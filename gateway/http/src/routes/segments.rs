@@ -13,7 +13,7 @@ use impresario_api::{
 use impresario_ids::{ProfileId, SegmentId};
 use impresario_kernel::{EntityKey, Timestamp};
 use impresario_profile::Profile;
-use impresario_router::Envelope;
+use impresario_router::{AskError, Envelope};
 use impresario_rules::Vocabulary;
 use impresario_segment::{Answer, Command, Query, Reply, Segment};
 use impresario_tenant::Scope;
@@ -102,12 +102,12 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc("Segments", "List the members, now or on a past date", "")
         .gives::<Page<Member>>()
         .query(&[AT, LIMIT, CURSOR])
-        .codes(&[&codes::ID_INVALID]),
+        .codes(CODES),
     Route::get("/api/v1/segments/{id}/size", READ, |call| Box::pin(size(call)))
         .doc("Segments", "Count the members, now or on a past date", "")
         .gives::<Size>()
         .query(&[AT])
-        .codes(&[&codes::ID_INVALID]),
+        .codes(CODES),
 ];
 
 fn key(call: &Call, id: SegmentId) -> Result<EntityKey, Fault> {
@@ -162,10 +162,7 @@ async fn create(call: &mut Call) -> Result<Response, Fault> {
 
 async fn save(call: &mut Call) -> Result<Response, Fault> {
     let SaveSegment { name, description, rule, expected_version } = call.json()?;
-    let id = call.path_id("id").await?;
-    let Answer::Segment(Some(_)) = get(call, id, Query::Get).await? else {
-        return Err(Fault::new(&codes::SEGMENT_NOT_FOUND));
-    };
+    let id = known(call).await?;
     let command =
         Command::Save { name, description, rule: rule.get().to_owned(), expected_version };
     let reply = ask(call, id, command).await.map_err(|fault| fault.under("/rule"))?;
@@ -197,6 +194,15 @@ async fn version(call: &mut Call) -> Result<Response, Fault> {
     }
 }
 
+/// The segment of the path, if there is one.
+async fn known(call: &mut Call) -> Result<SegmentId, Fault> {
+    let id = call.path_id("id").await?;
+    match get(call, id, Query::Get).await? {
+        Answer::Segment(Some(_)) => Ok(id),
+        Answer::Segment(None) | Answer::Version(_) => Err(Fault::new(&codes::SEGMENT_NOT_FOUND)),
+    }
+}
+
 #[derive(Deserialize)]
 struct AtQuery {
     at: Option<String>,
@@ -210,7 +216,7 @@ fn moment(call: &Call) -> Result<Option<Timestamp>, Fault> {
 async fn members(call: &mut Call) -> Result<Response, Fault> {
     let list: ListQuery = call.query()?;
     let (limit, cursor, at) = (list.limit()?, list.cursor()?, moment(call)?);
-    let (tenant, id) = (call.tenant()?, call.path_id("id").await?);
+    let (tenant, id) = (call.tenant()?, known(call).await?);
     let page = call
         .view(move |views| match at {
             None => views.members(tenant, id, cursor.as_ref(), limit),
@@ -226,7 +232,7 @@ async fn members(call: &mut Call) -> Result<Response, Fault> {
 
 async fn size(call: &mut Call) -> Result<Response, Fault> {
     let at = moment(call)?;
-    let (tenant, id) = (call.tenant()?, call.path_id("id").await?);
+    let (tenant, id) = (call.tenant()?, known(call).await?);
     let members = call.view(move |views| views.members_count(tenant, id, at)).await?;
     call::ok(&Size { members, at: at.map(time::print) })
 }
@@ -301,8 +307,12 @@ async fn matches(call: &Call, id: ProfileId, rule: &str) -> Result<bool, Fault> 
         Answer::Matches { member } => Ok(member),
         Answer::NeedsHistory => {
             let command = Command::Preview { rule: rule.to_owned() };
-            let reply = call.edge.router.ask::<Profile>(entity, command, envelope).await?;
-            Ok(matches!(reply, Reply::Matched { member: true }))
+            match call.edge.router.ask::<Profile>(entity, command, envelope).await {
+                Ok(reply) => Ok(matches!(reply, Reply::Matched { member: true })),
+                // Merged in between.
+                Err(AskError::Rejected(_)) => Ok(false),
+                Err(AskError::Failed(failure)) => Err(failure.into()),
+            }
         }
         // Merged or deleted since the list was read.
         _ => Ok(false),

@@ -22,8 +22,9 @@ use crate::route::{CURSOR, LIMIT, Route};
 
 const CODES: &[&codes::Code] = &[
     &codes::TENANT_NOT_ONBOARDED,
-    &codes::UNKNOWN_TENANT,
     &codes::TENANT_DELETED,
+    &codes::SETTINGS_INVALID,
+    &codes::LIMITS_INVALID,
     &codes::ID_INVALID,
 ];
 
@@ -60,13 +61,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "",
     )
     .takes::<SettingsPatch>()
-    .gives::<Changed>()
-    .codes(&[
-        &codes::TENANT_NOT_ONBOARDED,
-        &codes::UNKNOWN_TENANT,
-        &codes::SETTINGS_INVALID,
-        &codes::ID_INVALID,
-    ]),
+    .gives::<Changed>(),
     root(
         Route::put("/api/v1/tenants/{id}/plan", Access::Root, |call| Box::pin(plan(call))),
         "Move a tenant to another plan",

@@ -39,6 +39,8 @@ const CODES: &[&codes::Code] = &[
     &codes::USER_OR_ANONYMOUS_ID_MISSING,
     &codes::EVENT_NAME_INVALID,
     &codes::TIMESTAMP_ABSURD,
+    &codes::TRAITS_TOO_MANY,
+    &codes::TRAITS_TOO_LARGE,
 ];
 
 pub(crate) const ROUTES: &[Route] = &[

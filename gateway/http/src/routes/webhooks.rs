@@ -142,6 +142,9 @@ async fn deliveries(call: &mut Call) -> Result<Response, Fault> {
     let list: ListQuery = call.query()?;
     let (tenant, limit) = (call.tenant()?, list.limit()?);
     let id: EndpointId = call.path_id("id").await?;
+    if call.caller()?.state.endpoint(id).is_none() {
+        return Err(Fault::new(&codes::ENDPOINT_UNKNOWN));
+    }
     call::ok(&call.edge.admin.deliveries(tenant, id, list.cursor_text(), limit).await?)
 }
 

@@ -175,3 +175,45 @@ async fn a_websocket_is_upgraded_and_told() {
     let answer = rest(&mut plain).await;
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
 }
+
+#[tokio::test]
+async fn tls_by_configuration() {
+    use std::io::{Read, Write};
+    use std::sync::Arc;
+    let folder = tempfile::tempdir().expect("a folder");
+    let made =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let tls = Some(impresario_http::Tls { certificate, key });
+    let world = World::with(Options { tls, head_timeout_ms: 5_000, ..options() }).await;
+    let served = serve(&world);
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let address = served.address;
+    let answer = tokio::task::spawn_blocking(move || {
+        let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+        let client = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+        let wire = std::net::TcpStream::connect(address).expect("a connection");
+        let mut stream = rustls::StreamOwned::new(client, wire);
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .expect("written");
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text);
+        text
+    })
+    .await
+    .expect("no panic");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("strict-transport-security"),
+        "{answer}"
+    );
+}

@@ -63,8 +63,8 @@ impl Habit {
     fn visits(self, chance: &mut Chance) -> u64 {
         match self {
             Self::Passerby => 1 + chance.below(3),
-            Self::Looker => 2 + chance.below(5),
-            Self::Customer => 3 + chance.below(5),
+            Self::Looker => 2 + chance.below(4),
+            Self::Customer => 3 + chance.below(4),
             Self::Regular => 6 + chance.below(7),
             Self::Quiet => 2 + chance.below(3),
         }
@@ -160,7 +160,7 @@ impl Story {
     }
 
     fn visit(&mut self, visit: &mut Visit, habit: Habit, logs_in: bool) {
-        let views = 1 + self.chance.below(4);
+        let views = 1 + self.chance.below(3);
         for _ in 0..views {
             let page = *self.chance.pick(&PAGES);
             self.tell(visit, What::Viewed { page });

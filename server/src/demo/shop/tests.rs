@@ -35,7 +35,7 @@ fn the_moment_moves_times_and_nothing_else() {
 #[test]
 fn it_is_a_shop_of_the_size_that_was_promised() {
     let (shop, totals) = (shop(), shop().totals());
-    assert!((5_000..8_000).contains(&shop.events.len()), "{} events", shop.events.len());
+    assert!((5_000..7_500).contains(&shop.events.len()), "{} events", shop.events.len());
     assert!((280..420).contains(&totals.profiles), "{} profiles", totals.profiles);
     for (segment, members) in totals.members() {
         assert!((8..250).contains(&members.len()), "{segment}: {}", members.len());
