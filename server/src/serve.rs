@@ -2,6 +2,7 @@
 
 mod compose;
 mod logs;
+mod meters;
 mod policies;
 mod secrets;
 mod store;
@@ -9,6 +10,7 @@ mod watch;
 
 pub use compose::{Running, ServeOptions, start};
 pub use logs::LogHandle;
+pub use meters::install_metrics;
 
 use std::io::Write;
 
@@ -25,7 +27,7 @@ pub(crate) use store::OpenStore;
 pub async fn run(config: Config, ready_line: bool) -> anyhow::Result<()> {
     let logs = logs::start(&config.log).context("logs cannot be written")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let running = start(ServeOptions { config, logs }).await?;
+    let running = start(ServeOptions { config, logs, metrics: None }).await?;
     if ready_line {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{{\"listening\":\"{}\"}}", running.url()).and_then(|()| out.flush())?;

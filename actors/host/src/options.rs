@@ -34,7 +34,7 @@ impl Default for Options {
             idle_ms: 300_000,
             active_max: 100_000,
             sweep_ms: 1_000,
-            seen_days: 2,
+            seen_days: 1,
             kills_max: 3,
             restart_backoff_ms: 100,
             restart_backoff_max_ms: 30_000,

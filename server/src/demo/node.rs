@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use impresario_config::Config;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::client::Client;
-use crate::serve::{LogHandle, Running, ServeOptions};
+use crate::serve::{LogHandle, Running, ServeOptions, install_metrics};
 
 /// A node on a folder.
-#[derive(Debug)]
 pub(crate) struct Node {
     data: PathBuf,
     listen: SocketAddr,
+    metrics: PrometheusHandle,
     running: Option<Running>,
 }
 
 impl Node {
     /// Starts a node on this folder.
     pub(crate) async fn start(data: &Path, listen: SocketAddr) -> Result<Self> {
-        let mut node = Self { data: data.to_owned(), listen, running: None };
+        let mut node = Self { data: data.to_owned(), listen, metrics: install_metrics()?, running: None };
         node.begin().await?;
         Ok(node)
     }
@@ -31,7 +32,7 @@ impl Node {
         config.http.listen = self.listen;
         // The receiver of the tour's webhooks is on this machine.
         config.webhooks.allow_private = true;
-        let options = ServeOptions { config, logs: LogHandle::none() };
+        let options = ServeOptions { config, logs: LogHandle::none(), metrics: Some(self.metrics.clone()) };
         // Boxed: a whole node is a large future.
         let running =
             Box::pin(crate::serve::start(options)).await.context("the node does not start")?;

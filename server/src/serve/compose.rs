@@ -17,11 +17,12 @@ use impresario_router::{Failure, Router};
 use impresario_segment::Segment;
 use impresario_tenant::Tenant;
 use impresario_views::{Cursor, Directory, Views};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::PrometheusHandle;
 use rand::TryRngCore;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::meters::install_metrics;
 use super::policies::{Policies, SegmentPolicies, failure_of, tenant_state};
 use super::{LogHandle, OpenStore, secrets, watch};
 use crate::admin::{Admin, AdminParts};
@@ -33,6 +34,9 @@ pub struct ServeOptions {
     pub config: Config,
     /// The process's logs.
     pub logs: LogHandle,
+    /// Renders the process's metrics. There is one recorder in a process: who starts a second node
+    /// hands in what [`install_metrics`] gave for the first.
+    pub metrics: Option<PrometheusHandle>,
 }
 
 /// A node that serves.
@@ -78,13 +82,10 @@ impl Running {
 /// # Errors
 /// If a part does not start; what was started before is dropped.
 pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
-    let ServeOptions { config, logs } = options;
+    let ServeOptions { config, logs, metrics } = options;
     let store = OpenStore::open(&config).await?;
     let root_token = secrets::root_token(&config.node.data)?;
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let metrics = recorder.handle();
-    // A second node in one process shares the recorder of the first.
-    let _ = metrics::set_global_recorder(recorder);
+    let metrics = metrics.map_or_else(install_metrics, Ok)?;
 
     let directory = Arc::new(Directory::new(Arc::clone(&store.journal), Arc::clone(&store.vault)));
     let views = Views::new(Arc::clone(&store.journal), Arc::clone(&store.vault));
