@@ -9,9 +9,9 @@
 //! - C2: no other crate reads files or the environment for its options.
 
 mod load;
-mod tree;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use load::{ConfigError, Sources, load};
 pub use tree::{Config, Log, LogFormat, Node, Store};

@@ -37,14 +37,20 @@ pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
     let boxed = |error| ConfigError::Read(Box::new(error));
     let mut builder = config::Config::builder();
     if let Some(file) = &sources.file {
-        builder = builder.add_source(File::from(file.as_path()).format(FileFormat::Toml).required(true));
+        builder =
+            builder.add_source(File::from(file.as_path()).format(FileFormat::Toml).required(true));
     }
     if sources.environment {
-        builder = builder
-            .add_source(Environment::with_prefix("IMPRESARIO").prefix_separator("__").separator("__").try_parsing(true));
+        builder = builder.add_source(
+            Environment::with_prefix("IMPRESARIO")
+                .prefix_separator("__")
+                .separator("__")
+                .try_parsing(true),
+        );
     }
     for text in &sources.overrides {
-        let (key, value) = text.split_once('=').ok_or_else(|| ConfigError::Override(text.clone()))?;
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| ConfigError::Override(text.clone()))?;
         builder = builder.set_override(key.trim(), value.trim()).map_err(boxed)?;
     }
     let config: Config = builder.build().map_err(boxed)?.try_deserialize().map_err(boxed)?;

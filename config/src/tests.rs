@@ -6,8 +6,10 @@ const ANNOTATED: &str = include_str!("../impresario.toml");
 
 #[track_caller]
 fn check_refused(overrides: &[&str], want: &str) {
-    let sources =
-        Sources { overrides: overrides.iter().map(|text| (*text).to_owned()).collect(), ..Sources::default() };
+    let sources = Sources {
+        overrides: overrides.iter().map(|text| (*text).to_owned()).collect(),
+        ..Sources::default()
+    };
     let error = load(&sources).expect_err("it is refused").to_string();
     assert!(error.contains(want), "{error}");
 }
@@ -24,7 +26,8 @@ fn the_annotated_file_names_every_key_with_its_default() {
         }
         keys
     };
-    let mut of_code = keys(&toml::Table::try_from(Config::default()).expect("the defaults serialise"));
+    let mut of_code =
+        keys(&toml::Table::try_from(Config::default()).expect("the defaults serialise"));
     of_code.remove("http.tls");
     let of_file = keys(&toml::from_str(ANNOTATED).expect("the annotated file parses"));
     assert_eq!(of_file, of_code);

@@ -56,6 +56,9 @@ pub struct Store {
     pub dirty_hard_bytes: usize,
     /// The most bytes that one durable write of the log takes together.
     pub drain_bytes: usize,
+    /// While several partitions are busy, a durable write waits at most this many microseconds for
+    /// as many of them as the last one had; 0: never.
+    pub gather_us: u64,
 }
 
 /// Logs.
@@ -80,7 +83,12 @@ pub enum LogFormat {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { data: "data".into(), partitions: 16, master_key_file: PathBuf::new(), worker_threads: 0 }
+        Self {
+            data: "data".into(),
+            partitions: 16,
+            master_key_file: PathBuf::new(),
+            worker_threads: 0,
+        }
     }
 }
 
@@ -90,10 +98,12 @@ impl Default for Store {
         Self {
             state_cache_bytes: defaults.state_cache_bytes,
             log_cache_bytes: defaults.log_cache_bytes,
-            checkpoint_age_ms: u64::try_from(defaults.checkpoint_age.as_millis()).unwrap_or(u64::MAX),
+            checkpoint_age_ms: u64::try_from(defaults.checkpoint_age.as_millis())
+                .unwrap_or(u64::MAX),
             dirty_soft_bytes: defaults.dirty_soft_bytes,
             dirty_hard_bytes: defaults.dirty_hard_bytes,
             drain_bytes: defaults.drain_bytes,
+            gather_us: u64::try_from(defaults.gather.as_micros()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -115,6 +125,7 @@ impl Config {
             dirty_soft_bytes: self.store.dirty_soft_bytes,
             dirty_hard_bytes: self.store.dirty_hard_bytes,
             drain_bytes: self.store.drain_bytes,
+            gather: Duration::from_micros(self.store.gather_us),
             ..impresario_redb::Options::new(self.store_dir(), self.node.partitions)
         }
     }
@@ -143,10 +154,16 @@ impl Config {
                 problems.push(problem.to_owned());
             }
         };
-        check((1..=4_096).contains(&self.node.partitions), "node.partitions must be from 1 to 4096");
+        check(
+            (1..=4_096).contains(&self.node.partitions),
+            "node.partitions must be from 1 to 4096",
+        );
         check(self.node.worker_threads <= 1_024, "node.worker_threads must be at most 1024");
         check(self.store.checkpoint_age_ms >= 10, "store.checkpoint_age_ms must be at least 10");
-        check(self.store.dirty_soft_bytes >= 1 << 20, "store.dirty_soft_bytes must be at least 1048576");
+        check(
+            self.store.dirty_soft_bytes >= 1 << 20,
+            "store.dirty_soft_bytes must be at least 1048576",
+        );
         check(
             self.store.dirty_hard_bytes >= self.store.dirty_soft_bytes,
             "store.dirty_hard_bytes must be at least store.dirty_soft_bytes",

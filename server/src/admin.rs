@@ -12,7 +12,9 @@ use std::sync::Arc;
 use impresario_api::{Delivery, Page};
 use impresario_config::Config;
 use impresario_host::Host;
-use impresario_http::{AdminPort, Live, PortError, PortFuture, PortStream, PortTyped, SentDelivery};
+use impresario_http::{
+    AdminPort, Live, PortError, PortFuture, PortStream, PortTyped, SentDelivery,
+};
 use impresario_ids::{EndpointId, MessageId, TenantId};
 use impresario_kernel::Timestamp;
 use impresario_outbox::Outbox;

@@ -100,7 +100,10 @@ impl Cli {
 }
 
 /// Runs a future on this many threads; 0 means one per core.
-fn block_on<T>(threads: usize, future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+fn block_on<T>(
+    threads: usize,
+    future: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if threads > 0 {
         builder.worker_threads(threads);

@@ -37,7 +37,9 @@ impl StoreCommand {
         let dir = args.load(Vec::new())?.store_dir();
         let text = tokio::task::spawn_blocking(move || -> anyhow::Result<String> {
             Ok(match self {
-                Self::Verify(_) => format!("{:#?}\nevery row reads", impresario_redb::verify(&dir)?),
+                Self::Verify(_) => {
+                    format!("{:#?}\nevery row reads", impresario_redb::verify(&dir)?)
+                }
                 Self::Compact(_) => format!("{:#?}", impresario_redb::compact(&dir)?),
                 Self::Inspect(_) => format!("{:#?}", impresario_redb::inspect(&dir)?),
             })
@@ -52,7 +54,8 @@ impl RotateArgs {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.config.load(Vec::new())?;
         let store = OpenStore::open(&config).await?;
-        let key = MasterKey::from_file_or_create(&self.new_key_file).context("the new master key cannot be used")?;
+        let key = MasterKey::from_file_or_create(&self.new_key_file)
+            .context("the new master key cannot be used")?;
         let rows = store.vault.rotate_master(key)?;
         let count = rows.len();
         store.put_keys(rows).await?;

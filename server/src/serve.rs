@@ -1,5 +1,6 @@
 //! One node, put together: store, vault, entities, outbox, edge.
 
+mod codes;
 mod compose;
 mod logs;
 mod meters;
@@ -8,6 +9,7 @@ mod secrets;
 mod store;
 mod watch;
 
+pub use codes::code_of;
 pub use compose::{Running, ServeOptions, start};
 pub use logs::LogHandle;
 pub use meters::install_metrics;

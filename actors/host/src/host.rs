@@ -9,6 +9,7 @@ use impresario_journal::{Journal, ReadError, Table, Write};
 use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp};
 use impresario_rows::{DeadLetterRow, aad, decode_row};
 use impresario_vault::{Vault, VaultError};
+use parking_lot::RwLock;
 use ractor::{Actor, ActorRef};
 use tokio::sync::oneshot;
 
@@ -65,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     partitions: Vec<PartitionHandle>,
     seeds: AtomicU64,
+    /// Held, shared, by every turn from the look at its policy until it is submitted.
+    pub(crate) turns: RwLock<()>,
 }
 
 impl std::fmt::Debug for Host {
@@ -142,6 +145,7 @@ impl HostBuilder {
             options: parts.options,
             partitions,
             seeds: AtomicU64::new(parts.seed),
+            turns: RwLock::new(()),
         });
         let _ = shared_kinds.set(kinds);
         let none = Kinds::new(1);
@@ -295,6 +299,20 @@ impl Host {
         });
         handle.submit(Item { writes, ..Item::empty(EVERY_EPOCH, release) });
         outcome.await.unwrap_or_else(|_| Err(unavailable("the node is stopping")))
+    }
+
+    /// Waits until everything that was decided before this call is committed or has failed. What is
+    /// decided afterwards sees every policy that was in force when this was called.
+    ///
+    /// # Errors
+    /// If a partition cannot commit.
+    pub async fn settle(&self) -> Result<(), Failure> {
+        // Turns under way hold it shared; they do not wait for anything meanwhile.
+        drop(self.core().turns.write());
+        for number in 0..self.core().journal.partitions() {
+            self.system_commit(PartitionId(number), Vec::new()).await?;
+        }
+        Ok(())
     }
 
     /// Decides a set-aside command again, and drops its row if it does not kill any more. `Ok(Err)`

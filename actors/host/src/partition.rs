@@ -237,18 +237,19 @@ fn failure_of(error: &CommitError) -> Failure {
 }
 
 /// Lets the items' outcomes leave, in order; with `parts`, the hooks learn of effects and timers.
+/// Observers come first: an effect is carried out when what it rests on is known everywhere.
 fn release(items: Vec<Item>, outcome: &Result<(), Failure>, parts: Option<&PartitionParts>) {
     for item in items {
-        if let Some(parts) = parts
-            && !(item.effects.is_empty() && item.timers.is_empty())
-        {
-            match parts.hooks.as_slice() {
-                [hook] => hook.committed(parts.id, item.effects, item.timers),
-                hooks => hooks.iter().for_each(|hook| {
-                    hook.committed(parts.id, item.effects.clone(), item.timers.clone())
-                }),
-            }
-        }
         (item.release)(outcome);
+        let Some(parts) = parts else { continue };
+        if item.effects.is_empty() && item.timers.is_empty() {
+            continue;
+        }
+        match parts.hooks.as_slice() {
+            [hook] => hook.committed(parts.id, item.effects, item.timers),
+            hooks => hooks.iter().for_each(|hook| {
+                hook.committed(parts.id, item.effects.clone(), item.timers.clone())
+            }),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use impresario_kernel::{Coded, Entity, EntityKey};
 use impresario_profile::Profile;
 use impresario_router::{AskError, Failure, IdempotencyKey};
+use impresario_segment::Segment;
 use impresario_tenant::Tenant;
 
 use crate::backoff;
@@ -31,7 +32,11 @@ pub(crate) async fn ask(common: &Common, row: &Row<Ask>) -> Asked {
             ask_one::<Profile>(common, row, to, command, *key).await
         }
         Ask::Tenant(command) => {
-            ask_one::<Tenant>(common, row, impresario_tenant::key(tenant), command, None).await
+            let to = impresario_tenant::key(tenant);
+            match ask_one::<Tenant>(common, row, to, command, None).await {
+                Ok(Some(code)) => tell_segment(common, row, command, code).await.map(|()| None),
+                asked => asked,
+            }
         }
     };
     let Err(failure) = outcome else { return Asked::Done };
@@ -48,25 +53,45 @@ pub(crate) async fn ask(common: &Common, row: &Row<Ask>) -> Asked {
     Asked::Again { wait_ms }
 }
 
-/// `Err` if asking again can help.
+/// The owner of a segment looks at the segment, not at the dead letters of the tenant.
+async fn tell_segment(
+    common: &Common,
+    row: &Row<Ask>,
+    refused: &impresario_tenant::Command,
+    code: &str,
+) -> Result<(), Failure> {
+    let impresario_tenant::Command::PublishSegment { segment, version, .. } = refused else {
+        return Ok(());
+    };
+    let to = EntityKey::new(row.source.tenant, impresario_segment::KIND, *segment);
+    let command =
+        impresario_segment::Command::SweepFailed { version: *version, reason: code.to_owned() };
+    let key = IdempotencyKey::of(&[b"refused/", &*row.key].concat());
+    match common.ask::<Segment>(to, command, key, row.trace).await {
+        Err(AskError::Failed(failure)) if !is_final(&failure) => Err(failure),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The code if it was refused and set aside. `Err` if asking again can help.
 async fn ask_one<E>(
     common: &Common,
     row: &Row<Ask>,
     to: EntityKey,
     command: &E::Command,
     key: Option<IdempotencyKey>,
-) -> Result<(), Failure>
+) -> Result<Option<&'static str>, Failure>
 where
     E: Entity,
     E::Command: Clone,
 {
     let key = key.unwrap_or_else(|| IdempotencyKey::of(&row.key));
     let code = match common.ask::<E>(to, command.clone(), key, row.trace).await {
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(None),
         Err(AskError::Rejected(rejection)) => rejection.code(),
         Err(AskError::Failed(failure)) if is_final(&failure) => {
             tracing::warn!(entity.key = %to, code = failure.code(), trace = %row.trace, "entity message dropped");
-            return Ok(());
+            return Ok(None);
         }
         Err(AskError::Failed(failure)) => return Err(failure),
     };
@@ -76,6 +101,6 @@ where
     let origin = Origin { key: &row.key, at: row.at, trace: row.trace };
     match common.set_aside::<E>(&to, command, code, &origin).await {
         Err(failure) if !is_final(&failure) => Err(failure),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(Some(code)),
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Job {
     pub(crate) at: Timestamp,
     pub(crate) trace: TraceId,
     pub(crate) attempts: u32,
+    /// Not to wait for its turn, nor for the endpoint's breaker: an operator wants to see it tried.
+    pub(crate) is_urgent: bool,
     pub(crate) delivery: Delivery,
 }
 

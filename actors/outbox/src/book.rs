@@ -51,6 +51,19 @@ pub(crate) enum Full {
     Parked,
 }
 
+/// What a row that is to be tried now is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing is known of it.
+    Nowhere,
+    /// It waits, known by key only.
+    Parked,
+    /// The commit of what became of it is under way.
+    Settling,
+    /// It is being carried out, or its turn comes without waiting for the time.
+    Going,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// In a lane, or asked.
@@ -259,6 +272,64 @@ impl<A> Book<A> {
             self.bytes = self.bytes.saturating_sub(known.bytes);
             if let Place::Parked(due) = known.place {
                 self.parked.remove(&(due, Arc::clone(key)));
+            }
+        }
+    }
+
+    /// Takes a row out of all that waits: it is not begun any more and stays known until
+    /// [`Book::forget`]. `false` if it is too late, because it has begun.
+    pub(crate) fn withdraw(&mut self, key: &RowKey, source: &EntityKey, at: Timestamp) -> bool {
+        match self.known.get(key).map(|known| known.place) {
+            Some(Place::Outside | Place::Settling) => return false,
+            Some(Place::Lane) if !self.leave_lane(key, source) => return false,
+            Some(Place::Lane | Place::Parked(_)) => self.settle(key),
+            // So that a reading does not take it in meanwhile.
+            None => {
+                let known = Known { place: Place::Settling, at, bytes: 0 };
+                self.known.insert(Arc::clone(key), known);
+            }
+        }
+        true
+    }
+
+    /// `false` if the row is asked right now.
+    fn leave_lane(&mut self, key: &RowKey, source: &EntityKey) -> bool {
+        let Some(lane) = self.lanes.get_mut(source) else { return false };
+        let Some(place) = lane.rows.iter().position(|row| row.key == *key) else { return false };
+        if place == 0 && lane.under_way {
+            return false;
+        }
+        lane.rows.remove(place);
+        let is_empty = lane.rows.is_empty();
+        if is_empty {
+            self.lanes.remove(source);
+        }
+        if place == 0 {
+            // The next one has not failed, so it does not rest.
+            self.resting.retain(|(_, resting)| resting != source);
+            self.turns.retain(|turn| turn != source);
+            if !is_empty {
+                self.turns.push_back(*source);
+            }
+        }
+        true
+    }
+
+    /// Lets a lane that rests go on now. A row behind others cannot overtake them, so it is the
+    /// first row of its lane that is hastened.
+    pub(crate) fn hasten(&mut self, key: &RowKey, source: &EntityKey) -> Found {
+        match self.known.get(key).map(|known| known.place) {
+            None => Found::Nowhere,
+            Some(Place::Parked(_)) => Found::Parked,
+            Some(Place::Settling) => Found::Settling,
+            Some(Place::Outside) => Found::Going,
+            Some(Place::Lane) => {
+                let rested = self.resting.len();
+                self.resting.retain(|(_, resting)| resting != source);
+                if self.resting.len() < rested {
+                    self.turns.push_front(*source);
+                }
+                Found::Going
             }
         }
     }

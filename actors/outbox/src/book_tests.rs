@@ -6,7 +6,7 @@ use impresario_ids::{ProfileId, TenantId, TraceId};
 use impresario_kernel::{EntityKey, EntityKind, Timestamp};
 use proptest::prelude::*;
 
-use crate::book::{Book, Bounds, Full, Row, RowKey};
+use crate::book::{Book, Bounds, Found, Full, Row, RowKey};
 
 const BOUNDS: Bounds = Bounds { rows: 8, bytes: 1_000, lane_rows: 4, parked_rows: 2 };
 
@@ -104,6 +104,47 @@ fn large_rows_fill_the_book_by_their_bytes() {
     assert!(!book.has_room() && !book.is_half_empty());
     book.settle(&key("1"));
     assert!(book.has_room() && book.is_half_empty());
+}
+
+#[test]
+fn a_row_that_waits_can_be_withdrawn_and_one_that_is_asked_cannot() {
+    let mut book = Book::new(BOUNDS);
+    for text in ["a1", "a2", "a3"] {
+        book.push(row(1, text)).unwrap();
+    }
+    let withdraw =
+        |book: &mut Book<String>, text| book.withdraw(&key(text), &source(1), Timestamp::EPOCH);
+    assert_eq!(asks(&mut book, 0), ["a1"]);
+    assert!(!withdraw(&mut book, "a1"));
+    assert!(withdraw(&mut book, "a2"));
+    book.asked(&source(1), Some(100));
+    assert!(withdraw(&mut book, "a1"), "it rests");
+    assert_eq!(asks(&mut book, 0), ["a3"], "the next one has not failed");
+    book.asked(&source(1), None);
+    assert!(withdraw(&mut book, "unknown") && !withdraw(&mut book, "a3"));
+    book.park(&key("p"), Timestamp::EPOCH, 5).unwrap();
+    assert!(withdraw(&mut book, "p"));
+    for text in ["a1", "a2", "a3", "unknown", "p"] {
+        assert!(book.knows(text.as_bytes()), "until the commit: {text}");
+        book.forget(&key(text));
+    }
+    assert_eq!((book.len(), book.next_at(), book.next_due(9)), (0, None, None));
+}
+
+#[test]
+fn a_lane_that_rests_can_be_hastened_without_changing_its_order() {
+    let mut book = Book::new(BOUNDS);
+    for text in ["a1", "a2"] {
+        book.push(row(1, text)).unwrap();
+    }
+    assert_eq!(asks(&mut book, 0), ["a1"]);
+    book.asked(&source(1), Some(100));
+    assert!(asks(&mut book, 0).is_empty());
+    assert_eq!(book.hasten(&key("a2"), &source(1)), Found::Going);
+    assert_eq!(asks(&mut book, 0), ["a1"]);
+    assert_eq!(book.hasten(&key("a1"), &source(1)), Found::Going);
+    assert!(asks(&mut book, 0).is_empty(), "it is being asked");
+    assert_eq!(book.hasten(&key("x"), &source(1)), Found::Nowhere);
 }
 
 proptest! {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::attempt::{Health, Job, Then, attempt};
 use crate::backoff::seed_of;
+use crate::book::RowKey;
 use crate::breaker::{Allowance, Breaker, Policy};
 use crate::fair::{Fair, Shares};
 use crate::parts::Common;
@@ -25,6 +26,8 @@ const SPREAD_MS: u64 = 1_000;
 pub(crate) enum CourierMessage {
     /// A delivery is due.
     Offer(Box<Job>),
+    /// Give this delivery back if it has not begun.
+    Withdraw { tenant: TenantId, endpoint: EndpointId, key: RowKey },
     /// An attempt is over, and was reported to its pump.
     Ended { tenant: TenantId, endpoint: EndpointId, health: Health },
     /// Give everything back that has not begun, take nothing any more.
@@ -84,7 +87,12 @@ impl Actor for CourierActor {
         courier: &mut Courier,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            CourierMessage::Offer(job) => courier.offer(job),
+            CourierMessage::Offer(job) => courier.offer(&myself, job),
+            CourierMessage::Withdraw { tenant, endpoint, key } => {
+                let now_ms = courier.common.now().as_ms();
+                let found = courier.fair.take_waiting(tenant, endpoint, |job| job.key == key);
+                found.iter().for_each(|job| courier.give_back(job, now_ms));
+            }
             CourierMessage::Ended { tenant, endpoint, health } => {
                 courier.ended(tenant, endpoint, health)
             }
@@ -103,13 +111,18 @@ impl Actor for CourierActor {
 }
 
 impl Courier {
-    fn offer(&mut self, job: Box<Job>) {
+    fn offer(&mut self, myself: &ActorRef<CourierMessage>, job: Box<Job>) {
         let now_ms = self.common.now().as_ms();
         if self.draining {
             self.give_back(&job, now_ms);
             return;
         }
         let endpoint = job.delivery.endpoint;
+        if job.is_urgent {
+            self.fair.start(job.tenant, endpoint);
+            self.begin(myself, job);
+            return;
+        }
         match self.allowance(&endpoint, now_ms) {
             Allowance::None { until_ms } => self.give_back(&job, until_ms),
             Allowance::All | Allowance::Probe => self.fair.push(job.tenant, endpoint, job),
@@ -142,7 +155,7 @@ impl Courier {
             Health::Throttled { until_ms } => known.breaker.throttled(until_ms),
         }
         if let Allowance::None { until_ms } = known.breaker.allowance(now.as_ms()) {
-            let waiting = self.fair.take_waiting(tenant, endpoint);
+            let waiting = self.fair.take_waiting(tenant, endpoint, |_| true);
             if health == Health::Ill {
                 tracing::warn!(tenant.id = %tenant, endpoint = %endpoint, until_ms, "webhook endpoint fails, left alone for a while");
                 metrics::counter!("impresario_outbox_breaker_openings_total").increment(1);
@@ -152,6 +165,18 @@ impl Courier {
         if self.endpoints.len() > ENDPOINTS_MAX {
             self.endpoints.retain(|_, known| !known.breaker.is_well());
         }
+    }
+
+    /// Makes the attempt of a job that counts as under way.
+    fn begin(&self, myself: &ActorRef<CourierMessage>, job: Box<Job>) {
+        let endpoint = job.delivery.endpoint;
+        let last_success = self.endpoints.get(&endpoint).and_then(|known| known.last_success);
+        let (tenant, courier) = (job.tenant, myself.clone());
+        let (common, since_ms) = (Arc::clone(&self.common), self.common.now().as_ms());
+        tokio::spawn(async move {
+            let guard = Guard { job, courier, tenant, endpoint, since_ms, told: false };
+            guard.run(&common, last_success).await;
+        });
     }
 
     fn dispatch(&mut self, myself: &ActorRef<CourierMessage>) {
@@ -166,14 +191,8 @@ impl Courier {
                     Allowance::None { .. } => 0,
                 }
             };
-            let Some((tenant, endpoint, job)) = self.fair.pop(room) else { break };
-            let last_success = self.endpoints.get(&endpoint).and_then(|known| known.last_success);
-            let (common, myself) = (Arc::clone(&self.common), myself.clone());
-            tokio::spawn(async move {
-                let guard =
-                    Guard { job, courier: myself, tenant, endpoint, since_ms: now_ms, told: false };
-                guard.run(&common, last_success).await;
-            });
+            let Some((_, _, job)) = self.fair.pop(room) else { break };
+            self.begin(myself, job);
         }
         #[expect(clippy::cast_precision_loss, reason = "a metric")]
         {

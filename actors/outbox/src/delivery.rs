@@ -29,7 +29,8 @@ pub enum DeliveryStatus {
     /// The endpoint answered 410 and was disabled.
     #[n(3)]
     Gone,
-    /// The endpoint was removed or disabled before it was delivered.
+    /// The endpoint was removed or disabled, or an operator dropped the message, before it was
+    /// delivered.
     #[n(4)]
     Dropped,
 }
@@ -219,6 +220,14 @@ pub(crate) fn seal_delivery(
     sent: &Sent,
 ) -> Result<Vec<u8>, Failure> {
     Ok(vault.seal(key.tenant, &aad(Table::Deliveries, &key.to_bytes()), &encode(sent))?)
+}
+
+/// The listed row of a delivery that waits, as it reads once an operator dropped it. `None` if it does
+/// not wait.
+pub(crate) fn dropped(value: &[u8]) -> Option<Vec<u8>> {
+    let row = decode::<DeliveryRow>(value).ok()?;
+    (row.status == DeliveryStatus::Pending)
+        .then(|| encode(&DeliveryRow { status: DeliveryStatus::Dropped, next_at: None, ..row }))
 }
 
 /// When the delivery of a row's key was decided.

@@ -53,16 +53,9 @@ impl<J> Fair<J> {
 
     pub(crate) fn push(&mut self, tenant: TenantId, endpoint: EndpointId, job: J) {
         self.waiting += 1;
-        let entry = self.tenants.entry(tenant).or_insert_with(|| Tenant {
-            in_flight: 0,
-            turns: VecDeque::new(),
-            queues: HashMap::new(),
-        });
+        let entry = self.tenants.entry(tenant).or_default();
         let was_idle = entry.turns.is_empty();
-        let queue = entry
-            .queues
-            .entry(endpoint)
-            .or_insert_with(|| Queue { in_flight: 0, jobs: VecDeque::new() });
+        let queue = entry.queues.entry(endpoint).or_default();
         if queue.jobs.is_empty() {
             entry.turns.push_back(endpoint);
         }
@@ -70,6 +63,14 @@ impl<J> Fair<J> {
         if was_idle {
             self.turns.push_back(tenant);
         }
+    }
+
+    /// Counts a job as under way that does not wait for its turn, whatever the shares say.
+    pub(crate) fn start(&mut self, id: TenantId, endpoint: EndpointId) {
+        self.in_flight += 1;
+        let tenant = self.tenants.entry(id).or_default();
+        tenant.in_flight += 1;
+        tenant.queues.entry(endpoint).or_default().in_flight += 1;
     }
 
     /// Takes the next job whose tenant and endpoint have room, and counts it as under way.
@@ -133,12 +134,20 @@ impl<J> Fair<J> {
         self.forget_if_empty(id, endpoint);
     }
 
-    /// Takes out everything that waits for an endpoint.
-    pub(crate) fn take_waiting(&mut self, id: TenantId, endpoint: EndpointId) -> Vec<J> {
+    /// Takes out what waits for an endpoint and is wanted.
+    pub(crate) fn take_waiting(
+        &mut self,
+        id: TenantId,
+        endpoint: EndpointId,
+        is_wanted: impl Fn(&J) -> bool,
+    ) -> Vec<J> {
         let Some(tenant) = self.tenants.get_mut(&id) else { return Vec::new() };
         let Some(queue) = tenant.queues.get_mut(&endpoint) else { return Vec::new() };
-        let jobs: Vec<J> = queue.jobs.drain(..).collect();
-        tenant.turns.retain(|turn| *turn != endpoint);
+        let (jobs, left): (Vec<J>, Vec<J>) = queue.jobs.drain(..).partition(is_wanted);
+        queue.jobs = left.into();
+        if queue.jobs.is_empty() {
+            tenant.turns.retain(|turn| *turn != endpoint);
+        }
         if tenant.turns.is_empty() {
             self.turns.retain(|turn| *turn != id);
         }
@@ -160,6 +169,18 @@ impl<J> Fair<J> {
                 self.tenants.remove(&id);
             }
         }
+    }
+}
+
+impl<J> Default for Tenant<J> {
+    fn default() -> Self {
+        Self { in_flight: 0, turns: VecDeque::new(), queues: HashMap::new() }
+    }
+}
+
+impl<J> Default for Queue<J> {
+    fn default() -> Self {
+        Self { in_flight: 0, jobs: VecDeque::new() }
     }
 }
 
@@ -229,8 +250,12 @@ mod tests {
         assert!(fair.pop(|_| 0).is_none());
         assert!(fair.pop(|_| 1).is_some());
         assert!(fair.pop(|_| 1).is_none());
-        assert_eq!(fair.take_waiting(tenant(1), endpoint(1)), [1, 2]);
+        assert_eq!(fair.take_waiting(tenant(1), endpoint(1), |job| *job == 2), [2]);
+        assert_eq!(fair.take_waiting(tenant(1), endpoint(1), |_| true), [1]);
         assert_eq!(fair.waiting(), 0);
+        fair.start(tenant(1), endpoint(1));
+        assert_eq!(fair.in_flight(), 2);
+        fair.finished(tenant(1), endpoint(1));
         fair.finished(tenant(1), endpoint(1));
         assert!(fair.tenants.is_empty() && fair.turns.is_empty());
     }

@@ -6,14 +6,16 @@
 //! it opens the gate and reads once more in one go, so that nothing falls between. A pump starts the
 //! same way, so recovery after a crash is no case of its own.
 
+mod orders;
 mod reading;
+mod writing;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use impresario_host::NewEffect;
 use impresario_ids::TraceId;
-use impresario_journal::{Table, Write};
 use impresario_kernel::{EntityKey, PartitionId, Timestamp};
 use impresario_router::Failure;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -27,7 +29,9 @@ use crate::courier::CourierMessage;
 use crate::hook::Hook;
 use crate::meters::Meters;
 use crate::parts::Common;
+pub(crate) use crate::pump::orders::{Order, Wish};
 use crate::pump::reading::Reading;
+pub(crate) use crate::pump::writing::Batch;
 use crate::sweep::{Interrupted, Walk, run};
 use crate::tidy::Tidy;
 use crate::work::{self, Ask, Work};
@@ -40,9 +44,6 @@ const SLEEP_MS_MAX: i64 = 10_000;
 
 /// And none is shorter, so that what cannot go on right now does not spin.
 const SLEEP_MS_MIN: i64 = 2;
-
-/// The pause after a commit that failed, in milliseconds.
-const COMMIT_RETRY_MS: i64 = 1_000;
 
 /// How long a row that cannot be read is left alone, in milliseconds.
 const UNREADABLE_MS: i64 = 3_600_000;
@@ -62,20 +63,12 @@ pub(crate) enum PumpMessage {
     Swept(RowKey, Timestamp, Result<(), Interrupted>),
     /// The commit under way ended.
     Written(Batch, Result<(), Failure>),
+    /// An operator wants something of one row.
+    Order(Order),
     /// Time has passed, or there is more to read.
     Look,
     /// Begin nothing more; answer when nothing is under way any more.
     Drain(oneshot::Sender<()>),
-}
-
-/// Writes, and what becomes of their rows afterwards.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    writes: Vec<Write>,
-    /// Rows that are gone.
-    done: Vec<RowKey>,
-    /// Rows that wait until then.
-    again: Vec<(RowKey, Timestamp, i64)>,
 }
 
 pub(crate) struct PumpActor;
@@ -91,6 +84,8 @@ pub(crate) struct Pump {
     start: PumpStart,
     book: Book<Ask>,
     reading: Option<Reading>,
+    /// What operators want of rows that are busy.
+    wishes: HashMap<RowKey, Wish>,
     pending: Batch,
     writing: bool,
     /// Not to commit before, in milliseconds since 1970.
@@ -127,6 +122,7 @@ impl Actor for PumpActor {
             meters: Meters::new(start.partition),
             book: Book::new(bounds),
             reading: Some(Reading::default()),
+            wishes: HashMap::new(),
             pending: Batch::default(),
             writing: false,
             write_after_ms: 0,
@@ -150,7 +146,8 @@ impl Actor for PumpActor {
             PumpMessage::Asked(source, key, asked) => pump.asked(&source, key, &asked),
             PumpMessage::Attempted(key, at, then) => pump.attempted(key, at, then),
             PumpMessage::Swept(key, at, outcome) => pump.swept(key, at, outcome),
-            PumpMessage::Written(batch, outcome) => pump.written(batch, outcome),
+            PumpMessage::Written(batch, outcome) => pump.written(&myself, batch, outcome),
+            PumpMessage::Order(order) => pump.ordered(&myself, order),
             PumpMessage::Look => {
                 pump.disarm();
                 if !pump.start.hook.taken(pump.start.partition, 0) {
@@ -181,6 +178,7 @@ struct Arrival {
     trace: TraceId,
     attempts: u32,
     next_at: Timestamp,
+    is_urgent: bool,
     bytes: usize,
     work: Work,
 }
@@ -211,6 +209,7 @@ impl Pump {
                 trace: effect.trace,
                 attempts: 0,
                 next_at: effect.at,
+                is_urgent: false,
                 bytes: effect.effect.len(),
                 work,
             };
@@ -223,11 +222,11 @@ impl Pump {
 
     /// Takes a row in, if there is room.
     fn take_in(&mut self, myself: &ActorRef<PumpMessage>, arrival: Arrival) -> Result<(), Full> {
-        let Arrival { key, source, at, trace, attempts, next_at, bytes, work } = arrival;
+        let Arrival { key, source, at, trace, attempts, next_at, is_urgent, bytes, work } = arrival;
         if self.book.knows(&key) {
             return Ok(());
         }
-        let waits = next_at > self.start.common.now();
+        let waits = !is_urgent && next_at > self.start.common.now();
         match work {
             Work::Ask(ask) => {
                 self.book.push(Row { key, source, at, trace, bytes, ask: Arc::new(ask), tries: 0 })
@@ -243,6 +242,7 @@ impl Pump {
                     at,
                     trace,
                     attempts,
+                    is_urgent,
                     delivery,
                 };
                 if self.start.courier.send_message(CourierMessage::Offer(Box::new(job))).is_err() {
@@ -275,6 +275,10 @@ impl Pump {
     fn asked(&mut self, source: &EntityKey, key: RowKey, asked: &Asked) {
         self.asks = self.asks.saturating_sub(1);
         match asked {
+            Asked::Again { .. } if self.is_forgotten(&key) => {
+                self.book.asked(source, None);
+                self.done(key, None);
+            }
             Asked::Done => {
                 self.book.asked(source, None);
                 self.meters.asked.increment(1);
@@ -291,6 +295,10 @@ impl Pump {
         self.outside = self.outside.saturating_sub(1);
         match then {
             Then::Done(writes) => self.done(key, Some(writes)),
+            Then::Again(writes, _) if self.is_forgotten(&key) => {
+                self.done(key, Some(orders::without_return(writes)));
+            }
+            Then::Deferred(_) if self.is_forgotten(&key) => self.done(key, None),
             Then::Again(writes, due_ms) => {
                 self.book.settle(&key);
                 self.pending.writes.extend(writes);
@@ -304,24 +312,13 @@ impl Pump {
         self.outside = self.outside.saturating_sub(1);
         match outcome {
             Ok(()) | Err(Interrupted::Failed(Failure::UnknownTenant)) => self.done(key, None),
+            Err(_) if self.is_forgotten(&key) => self.done(key, None),
             Err(interrupted) => {
                 tracing::info!(reason = %interrupted, "sweep interrupted, begins anew later");
                 let wait = self.start.common.options().backoff_max_ms;
                 self.park(&key, at, self.start.common.now().plus_ms(wait).as_ms());
             }
         }
-    }
-
-    /// The row goes with the next commit.
-    fn done(&mut self, key: RowKey, writes: Option<Vec<Write>>) {
-        self.book.settle(&key);
-        match writes {
-            Some(writes) => self.pending.writes.extend(writes),
-            None => {
-                self.pending.writes.push(Write::Delete { table: Table::Outbox, key: key.to_vec() })
-            }
-        }
-        self.pending.done.push(key);
     }
 
     fn park(&mut self, key: &RowKey, at: Timestamp, due_ms: i64) {
@@ -340,31 +337,6 @@ impl Pump {
         metrics::counter!("impresario_outbox_unreadable_total").increment(1);
         let due = self.start.common.now().plus_ms(UNREADABLE_MS).as_ms();
         self.park(key, at, due);
-    }
-
-    fn written(&mut self, batch: Batch, outcome: Result<(), Failure>) {
-        self.writing = false;
-        match outcome {
-            Ok(()) => {
-                batch.done.iter().for_each(|key| self.book.forget(key));
-                for (key, at, due_ms) in batch.again {
-                    self.park(&key, at, due_ms);
-                }
-            }
-            Err(failure) => {
-                // The writes say what is, not what changes, so committing them again is safe.
-                tracing::warn!(
-                    partition = self.start.partition.0,
-                    code = failure.code(),
-                    "outbox rows not committed, tried again"
-                );
-                let later = std::mem::replace(&mut self.pending, batch);
-                self.pending.writes.extend(later.writes);
-                self.pending.done.extend(later.done);
-                self.pending.again.extend(later.again);
-                self.write_after_ms = self.start.common.now().plus_ms(COMMIT_RETRY_MS).as_ms();
-            }
-        }
     }
 
     fn turn(&mut self, myself: &ActorRef<PumpMessage>) {
@@ -398,20 +370,6 @@ impl Pump {
                 let _ = myself.send_message(PumpMessage::Asked(source, key, asked));
             });
         }
-    }
-
-    fn write(&mut self, myself: &ActorRef<PumpMessage>, now: Timestamp) {
-        if self.writing || self.pending.writes.is_empty() || now.as_ms() < self.write_after_ms {
-            return;
-        }
-        self.writing = true;
-        let batch = std::mem::take(&mut self.pending);
-        let (common, partition, myself) =
-            (Arc::clone(&self.start.common), self.start.partition, myself.clone());
-        tokio::spawn(async move {
-            let outcome = common.parts.host.system_commit(partition, batch.writes.clone()).await;
-            let _ = myself.send_message(PumpMessage::Written(batch, outcome));
-        });
     }
 
     fn tidy(&mut self, now: Timestamp) {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::courier::{CourierActor, CourierMessage};
 use crate::hook::Hook;
 use crate::parts::Common;
-use crate::pump::{PumpActor, PumpMessage, PumpStart};
+use crate::pump::{Order, PumpActor, PumpMessage, PumpStart};
 use crate::timer_pump::{TimerActor, TimerMessage, TimerStart};
 
 /// A pump that ended is started again after this pause.
@@ -21,6 +21,8 @@ const RESTART: Duration = Duration::from_secs(1);
 pub(crate) enum SupervisorMessage {
     /// Everybody looks at the clock.
     Look,
+    /// An operator wants something of a row of this partition.
+    Order(PartitionId, Order),
     /// Start what has ended.
     Restart(Role),
     /// Begin nothing more; answer when nothing is under way any more.
@@ -92,6 +94,12 @@ impl Actor for Supervisor {
                 crew.timers
                     .values()
                     .for_each(|timers| drop(timers.send_message(TimerMessage::Look)));
+            }
+            SupervisorMessage::Order(partition, order) => {
+                // Without a pump the order is dropped, and whoever waits for the answer learns it.
+                if let Some(pump) = crew.pumps.get(&partition) {
+                    let _ = pump.send_message(PumpMessage::Order(order));
+                }
             }
             SupervisorMessage::Restart(role) if !crew.draining => {
                 crew.restart(&myself, role).await?

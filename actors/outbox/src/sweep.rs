@@ -63,6 +63,8 @@ enum Visit {
 pub(crate) async fn run(common: Arc<Common>, walk: Walk) -> Result<(), Interrupted> {
     // Never closed.
     let _permit = common.sweeps.acquire().await.map_err(|_| Interrupted::Stopping)?;
+    // A first event that was decided before the change is listed from here on.
+    common.parts.host.settle().await?;
     let mut tally = Tally::default();
     let mut after = None;
     loop {

@@ -106,7 +106,9 @@ fn of_segment(effect: segment::Effect) -> Work {
         Effect::Publish { segment, version, name, rule } => {
             tenant::Command::PublishSegment { segment, version, name, rule }
         }
-        Effect::Withdraw { segment } => tenant::Command::WithdrawSegment { segment },
+        Effect::Withdraw { segment, archived } => {
+            tenant::Command::WithdrawSegment { segment, archived }
+        }
     }))
 }
 

@@ -53,10 +53,8 @@ fn conclude(state: &State, event: Event, ctx: &Ctx<'_, Policy, Event>) -> Decisi
                 rule: next.rule().to_owned(),
             })
         }
-        Event::Paused { .. } => Some(Effect::Withdraw { segment }),
-        Event::Archived { .. } => {
-            (state.status == Status::Live).then_some(Effect::Withdraw { segment })
-        }
+        Event::Paused { .. } => Some(Effect::Withdraw { segment, archived: false }),
+        Event::Archived { .. } => Some(Effect::Withdraw { segment, archived: true }),
         Event::Built { .. } | Event::BuildFailed { .. } => None,
     };
     let row = IndexRow {

@@ -1,3 +1,5 @@
+use std::borrow::Borrow;
+
 use impresario_ids::SegmentId;
 use minicbor::{Decode, Encode};
 
@@ -22,11 +24,20 @@ pub enum Effect {
         #[n(3)]
         rule: String,
     },
-    /// This is not live any more (paused or archived).
+    /// This is not live any more.
     #[n(1)]
     Withdraw {
         /// Which segment.
         #[n(0)]
         segment: SegmentId,
+        /// For good, so its members must leave; one that is only paused keeps them.
+        #[cbor(n(1), skip_if = "is_unset")]
+        archived: bool,
     },
+}
+
+/// A flag that was added later is written only if it is set, so that what was stored before it
+/// reads, and reads back, as it was.
+fn is_unset(flag: &impl Borrow<bool>) -> bool {
+    !*flag.borrow()
 }

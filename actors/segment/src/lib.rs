@@ -6,6 +6,7 @@
 //!   alone asks nobody to evaluate anything again.
 //! - S3: a segment is published to the tenant when, and only when, it is live: each change of a
 //!   live segment emits [`Effect::Publish`], each way out of `live` emits [`Effect::Withdraw`].
+//!   Archiving always emits it, because a paused segment has kept its members until then.
 //! - S4: the report of a sweep counts only for the version that it swept; reports are never
 //!   refused, an outdated one changes nothing.
 //! - S5: after `Archive` nothing changes any more.

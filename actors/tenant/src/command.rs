@@ -1,3 +1,5 @@
+use std::borrow::Borrow;
+
 use impresario_ids::{ApiKeyId, EndpointId, MessageId, SegmentId};
 use impresario_kernel::{Personal, Timestamp};
 use minicbor::{Decode, Encode};
@@ -111,6 +113,10 @@ pub enum Command {
         /// Which segment.
         #[n(0)]
         segment: SegmentId,
+        /// For good: its members leave, and nothing is published under this id any more. One that
+        /// is only paused keeps its members.
+        #[cbor(n(1), skip_if = "is_unset")]
+        archived: bool,
     },
     /// Add or replace a computed trait.
     #[n(13)]
@@ -335,4 +341,10 @@ pub enum Answer {
     /// To [`Query::Endpoints`].
     #[n(2)]
     Endpoints(#[n(0)] Vec<EndpointView>),
+}
+
+/// A flag that was added later is written only if it is set, so that what was stored before it
+/// reads, and reads back, as it was.
+pub(crate) fn is_unset(flag: &impl Borrow<bool>) -> bool {
+    !*flag.borrow()
 }

@@ -43,7 +43,9 @@ pub(crate) fn decide(state: &State, command: Command, ctx: &Context<'_>) -> Deci
         Command::PublishSegment { segment, version, name, rule } => {
             policy::publish(state, segment, version, name, rule, ctx)
         }
-        Command::WithdrawSegment { segment } => Ok(policy::withdraw(state, segment, ctx)),
+        Command::WithdrawSegment { segment, archived } => {
+            Ok(policy::withdraw(state, segment, archived, ctx))
+        }
         Command::DefineComputed { spec } => policy::define(state, &spec, ctx),
         Command::RemoveComputed { name } => policy::remove(state, name, ctx),
         Command::AddEndpoint { endpoint } => endpoints::add(state, endpoint, ctx),

@@ -5,14 +5,17 @@ use minicbor::{Decode, Encode};
 /// What a tenant wants done elsewhere. The numbers are stored: append only.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Effect {
-    /// Ask every profile of the tenant to look at this segment again: it is new or changed. Under
-    /// the nil id the computed traits changed; no segment waits for the end of that sweep.
+    /// Ask every profile of the tenant to look at this segment again: it is new, changed or archived.
+    /// Under the nil id the computed traits changed; no segment waits for the end of that sweep, nor
+    /// does an archived one.
     #[n(0)]
     Sweep {
         /// Which segment, or nil.
         #[n(0)]
         segment: SegmentId,
-        /// The version that was published; 0 for the computed traits.
+        /// The version that was published; 0 for the computed traits. For an archived segment the
+        /// one after the last, so that a profile whose policy still has the segment asks for a newer
+        /// policy instead of staying a member.
         #[n(1)]
         version: u32,
     },

@@ -149,6 +149,9 @@ pub enum Event {
         /// When.
         #[n(1)]
         at: Timestamp,
+        /// For good.
+        #[cbor(n(2), skip_if = "crate::command::is_unset")]
+        archived: bool,
     },
     /// A computed trait was added or replaced.
     #[n(13)]

@@ -9,7 +9,8 @@
 //! - T3: settings in the state are always valid; a refused change names each wrong field by an RFC
 //!   6901 pointer.
 //! - T4: secrets (pepper, key hashes, webhook secrets) never print and never leave in a view.
-//! - T5: a segment's version only grows; an older publication that arrives late changes nothing.
+//! - T5: a segment's version only grows; an older publication that arrives late changes nothing, nor
+//!   does any once the segment is archived.
 //! - T6: `version` grows with every event, `policy_version` with every event that profiles or
 //!   deliveries depend on.
 //!

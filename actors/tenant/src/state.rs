@@ -91,6 +91,9 @@ struct Published {
     version: u32,
     #[n(1)]
     live: Option<LiveSegment>,
+    /// Nothing is published under this id any more.
+    #[cbor(n(2), skip_if = "crate::command::is_unset")]
+    archived: bool,
 }
 
 /// A segment that profiles evaluate.
@@ -267,6 +270,11 @@ impl State {
         self.segments.get(&id).map(|published| published.version)
     }
 
+    /// Whether a segment was withdrawn for good.
+    pub(crate) fn is_archived(&self, id: SegmentId) -> bool {
+        self.segments.get(&id).is_some_and(|published| published.archived)
+    }
+
     /// All computed traits, by name.
     pub fn computed(&self) -> impl Iterator<Item = &Computed> {
         self.computed.values()
@@ -309,10 +317,8 @@ impl State {
             Event::SegmentPublished { segment, version, name, rule, .. } => {
                 self.publish(*segment, *version, name, rule);
             }
-            Event::SegmentWithdrawn { segment, .. } => {
-                if let Some(published) = self.segments.get_mut(segment) {
-                    published.live = None;
-                }
+            Event::SegmentWithdrawn { segment, archived, .. } => {
+                self.withdraw(*segment, *archived);
             }
             Event::ComputedDefined { name, spec, .. } => self.define(name, spec),
             Event::ComputedRemoved { name, .. } => _ = self.computed.remove(name),
@@ -350,7 +356,17 @@ impl State {
 
     fn publish(&mut self, id: SegmentId, version: u32, name: &str, rule: &str) {
         let live = LiveSegment { id, version, name: name.to_owned(), rule: rule.to_owned() };
-        self.segments.insert(id, Published { version, live: Some(live) });
+        self.segments.insert(id, Published { version, live: Some(live), archived: false });
+    }
+
+    fn withdraw(&mut self, id: SegmentId, archived: bool) {
+        if let Some(published) = self.segments.get_mut(&id) {
+            published.live = None;
+            published.archived |= archived;
+        } else if archived {
+            // Its publication was refused; it may still be replayed.
+            self.segments.insert(id, Published { version: 0, live: None, archived });
+        }
     }
 
     fn define(&mut self, name: &str, spec: &str) {

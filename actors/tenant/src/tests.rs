@@ -165,7 +165,11 @@ fn publish(n: u8, version: u32, name: &str) -> Command {
 }
 
 fn withdraw(n: u8) -> Command {
-    Command::WithdrawSegment { segment: segment(n) }
+    Command::WithdrawSegment { segment: segment(n), archived: false }
+}
+
+fn archive(n: u8) -> Command {
+    Command::WithdrawSegment { segment: segment(n), archived: true }
 }
 
 fn suspend() -> Command {
@@ -273,6 +277,23 @@ fn segments_are_published_in_the_order_of_their_versions() {
     let full = std::iter::once(onboard(Plan::Free)).chain((1..=10).map(|n| publish(n, 1, "s")));
     check(full.clone(), publish(11, 1, "s"), "refused plan_limit_reached");
     check(full, publish(10, 2, "s"), "SegmentPublished > Sweep");
+}
+
+#[test]
+fn members_of_an_archived_segment_are_swept_out() {
+    let live = || [onboard(Plan::Free), publish(1, 2, "vip")];
+    check(live(), archive(1), "SegmentWithdrawn > Sweep");
+    let paused = || live().into_iter().chain([withdraw(1)]);
+    check(paused(), archive(1), "SegmentWithdrawn > Sweep");
+    let archived = || live().into_iter().chain([archive(1)]);
+    for command in [archive(1), withdraw(1), publish(1, 2, "vip"), publish(1, 3, "vip")] {
+        check(archived(), command, "unchanged");
+    }
+    let sweep = Story::told(live()).tell(archive(1)).effects;
+    assert_eq!(sweep, [Effect::Sweep { segment: segment(1), version: 3 }]);
+    // Never published, so nobody is a member; but its publication may still be replayed.
+    check([onboard(Plan::Free)], archive(1), "SegmentWithdrawn");
+    check([onboard(Plan::Free), archive(1)], publish(1, 1, "vip"), "unchanged");
 }
 
 #[test]

@@ -75,7 +75,10 @@ async fn bench(options: Options) -> Bench {
         options: impresario_host::Options::default(),
         seed: 1,
     };
-    let host = HostBuilder::new(parts).entity::<Count>(Arc::new(NoPolicy::default()), Vec::new()).start().await;
+    let host = HostBuilder::new(parts)
+        .entity::<Count>(Arc::new(NoPolicy::default()), Vec::new())
+        .start()
+        .await;
     let host = host.expect("the host starts");
     for tenant in TENANTS {
         host.provision(tenant).await.expect("the tenant gets a key");
@@ -90,9 +93,17 @@ impl Bench {
     }
 
     /// Sends an ask that waits for its commit, which the journal holds.
-    async fn stuck(&self, tenant: TenantId, number: u8) -> tokio::task::JoinHandle<Result<u64, AskError<Never>>> {
-        let (router, envelope, before) = (self.router.clone(), self.envelope(60_000), self.router.under_way());
-        let ask = tokio::spawn(async move { router.ask::<Count>(key(tenant, number), (), envelope).await });
+    async fn stuck(
+        &self,
+        tenant: TenantId,
+        number: u8,
+    ) -> tokio::task::JoinHandle<Result<u64, AskError<Never>>> {
+        let (router, envelope, before) =
+            (self.router.clone(), self.envelope(60_000), self.router.under_way());
+        let ask =
+            tokio::spawn(
+                async move { router.ask::<Count>(key(tenant, number), (), envelope).await },
+            );
         while self.router.under_way() == before {
             tokio::task::yield_now().await;
         }
@@ -148,7 +159,10 @@ async fn a_permit_of_a_caller_who_left_comes_back_only_with_the_outcome() {
     while bench.router.under_way() > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(bench.router.query::<Count>(key(TENANTS[0], 1), (), bench.envelope(1_000)).await, Ok(1));
+    assert_eq!(
+        bench.router.query::<Count>(key(TENANTS[0], 1), (), bench.envelope(1_000)).await,
+        Ok(1)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ pub struct Options {
     pub event_bytes_max: usize,
     /// Most events in a batch. Default 2 500.
     pub batch_events_max: usize,
-    /// Profiles of one batch that are asked at the same time. Default 64.
+    /// Profiles of one batch that are asked at the same time. Default 512.
     pub batch_concurrency: usize,
     /// Live connections (WebSocket and SSE) of one tenant at once. Default 1 000.
     pub subscribers_max: usize,
@@ -75,7 +75,7 @@ impl Default for Options {
             body_bytes_max: 512_000,
             event_bytes_max: 32_768,
             batch_events_max: 2_500,
-            batch_concurrency: 64,
+            batch_concurrency: 512,
             subscribers_max: 1_000,
             live_buffer: 1_024,
             live_ping_s: 15,

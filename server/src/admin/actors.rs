@@ -31,7 +31,12 @@ impl Admin {
         json!({ "actors": shown })
     }
 
-    pub(super) async fn show_value(&self, tenant: TenantId, kind: &str, id: &str) -> Result<Value, PortError> {
+    pub(super) async fn show_value(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Value, PortError> {
         let key = key_of(tenant, kind, id)?;
         let state = self.parts.host.show(key).await.map_err(|failure| match failure {
             Failure::UnknownTenant => PortError::not_found("there is no such tenant"),

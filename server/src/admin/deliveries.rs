@@ -19,8 +19,13 @@ impl Admin {
     ) -> Result<Page<Delivery>, PortError> {
         let before = cursor.map(|text| place(text, tenant, endpoint)).transpose()?;
         let journal = self.parts.host.journal();
-        let found = list_deliveries(&**journal, tenant, endpoint, before, limit).map_err(internal)?;
-        let next = if found.len() == limit { found.last().map(|(key, _)| to_hex(&key.to_bytes())) } else { None };
+        let found =
+            list_deliveries(&**journal, tenant, endpoint, before, limit).map_err(internal)?;
+        let next = if found.len() == limit {
+            found.last().map(|(key, _)| to_hex(&key.to_bytes()))
+        } else {
+            None
+        };
         Ok(Page { items: found.iter().map(|(key, row)| shown(key, row)).collect(), next })
     }
 
@@ -31,7 +36,8 @@ impl Admin {
         message: MessageId,
     ) -> Result<Option<SentDelivery>, PortError> {
         let host = &self.parts.host;
-        let found = find_delivery(&**host.journal(), tenant, endpoint, message).map_err(internal)?;
+        let found =
+            find_delivery(&**host.journal(), tenant, endpoint, message).map_err(internal)?;
         let Some((key, row)) = found else { return Ok(None) };
         let sent = open_delivery(host.vault(), &key, &row).map_err(internal)?;
         Ok(Some(SentDelivery { kind: row.kind, body: sent.body }))
@@ -61,5 +67,6 @@ fn shown(key: &DeliveryKey, row: &DeliveryRow) -> Delivery {
 
 /// ISO 8601 in UTC with milliseconds.
 fn iso(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.as_ms()).map_or_else(|_| at.to_string(), |time| format!("{time:.3}"))
+    jiff::Timestamp::from_millisecond(at.as_ms())
+        .map_or_else(|_| at.to_string(), |time| format!("{time:.3}"))
 }

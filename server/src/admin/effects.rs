@@ -2,7 +2,7 @@
 
 use impresario_http::PortError;
 use impresario_ids::TenantId;
-use impresario_journal::{Table, Write};
+use impresario_journal::Table;
 use impresario_kernel::EntityKey;
 use impresario_rows::{DeadLetterRow, OutboxRow, decode_row, due_time, entity_of, timer_name};
 use serde_json::{Value, json};
@@ -12,7 +12,11 @@ use super::rows::{from_hex, to_hex};
 use super::{Admin, internal};
 
 impl Admin {
-    pub(super) fn timers_value(&self, tenant: Option<TenantId>, limit: usize) -> Result<Value, PortError> {
+    pub(super) fn timers_value(
+        &self,
+        tenant: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Value, PortError> {
         let mut timers = self.rows(Table::Timers, tenant, SORTED_MAX, &|key, value| {
             let (entity, due) = (entity_of(key)?, due_time(value)?);
             Some(json!({
@@ -35,7 +39,11 @@ impl Admin {
         })
     }
 
-    pub(super) fn outbox_value(&self, tenant: Option<TenantId>, limit: usize) -> Result<Value, PortError> {
+    pub(super) fn outbox_value(
+        &self,
+        tenant: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Value, PortError> {
         let effects = self.rows(Table::Outbox, tenant, limit, &|key, value| {
             let (entity, row) = (entity_of(key)?, decode_row::<OutboxRow>(value).ok()?);
             Some(json!({
@@ -55,19 +63,21 @@ impl Admin {
 
     pub(super) async fn drop_effect(&self, id: &str) -> Result<Value, PortError> {
         let key = self.known(Table::Outbox, id)?;
-        let (host, write) = (&self.parts.host, Write::Delete { table: Table::Outbox, key: key.clone() });
-        let entity = entity_of(&key).ok_or_else(|| PortError::invalid("the id is too short"))?;
-        host.system_commit(host.partition_of(&entity), vec![write]).await.map_err(internal)?;
+        self.parts.outbox.forget(&key).await.map_err(internal)?;
         Ok(json!({ "id": id, "dropped": true }))
     }
 
     pub(super) async fn retry_effect(&self, id: &str) -> Result<Value, PortError> {
         let key = self.known(Table::Outbox, id)?;
-        self.parts.outbox.look();
+        self.parts.outbox.retry(&key).await.map_err(internal)?;
         Ok(json!({ "id": id, "retried": true }))
     }
 
-    pub(super) fn dead_letters_value(&self, tenant: Option<TenantId>, limit: usize) -> Result<Value, PortError> {
+    pub(super) fn dead_letters_value(
+        &self,
+        tenant: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Value, PortError> {
         let letters = self.rows(Table::DeadLetters, tenant, limit, &|key, value| {
             let (entity, row) = (entity_of(key)?, decode_row::<DeadLetterRow>(value).ok()?);
             Some(json!({

@@ -34,7 +34,9 @@ impl Admin {
         tokio::spawn(async move {
             let last = match export.write().await {
                 Ok(()) => json!({ "type": "end", "complete": true }),
-                Err(Stopped::Failed(why)) => json!({ "type": "end", "complete": false, "error": why }),
+                Err(Stopped::Failed(why)) => {
+                    json!({ "type": "end", "complete": false, "error": why })
+                }
                 Err(Stopped::ReaderLeft) => return,
             };
             // The reader may have left.
@@ -46,13 +48,17 @@ impl Admin {
     pub(super) fn tail_stream(&self, tenant: TenantId) -> PortStream {
         match self.parts.live.follow(tenant) {
             Some(events) => events,
-            None => Box::pin(stream::iter([json!({ "type": "refused", "detail": "too many subscribers" })])),
+            None => Box::pin(stream::iter([
+                json!({ "type": "refused", "detail": "too many subscribers" }),
+            ])),
         }
     }
 }
 
 fn streamed(reader: mpsc::Receiver<Value>) -> PortStream {
-    Box::pin(stream::unfold(reader, |mut reader| async move { reader.recv().await.map(|line| (line, reader)) }))
+    Box::pin(stream::unfold(reader, |mut reader| async move {
+        reader.recv().await.map(|line| (line, reader))
+    }))
 }
 
 struct Export {
@@ -80,9 +86,12 @@ impl Export {
             impresario_tenant::Query::Keys,
             impresario_tenant::Query::Endpoints,
         ] {
-            let answer = self.router.query::<Tenant>(key, query, self.envelope()).await.map_err(failed)?;
+            let answer =
+                self.router.query::<Tenant>(key, query, self.envelope()).await.map_err(failed)?;
             let line = match answer {
-                impresario_tenant::Answer::Tenant(view) => json!({ "type": "tenant", "tenant": view }),
+                impresario_tenant::Answer::Tenant(view) => {
+                    json!({ "type": "tenant", "tenant": view })
+                }
                 impresario_tenant::Answer::Keys(keys) => json!({ "type": "keys", "keys": keys }),
                 impresario_tenant::Answer::Endpoints(endpoints) => {
                     json!({ "type": "endpoints", "endpoints": endpoints })
@@ -99,7 +108,8 @@ impl Export {
         loop {
             let page = self.views.segments(self.tenant, after.as_ref(), PAGE).map_err(failed)?;
             for item in page.items {
-                self.line(json!({ "type": "segment", "segment": self.segment(item.id).await? })).await?;
+                self.line(json!({ "type": "segment", "segment": self.segment(item.id).await? }))
+                    .await?;
             }
             after = page.next;
             if after.is_none() {
@@ -113,7 +123,9 @@ impl Export {
         let query = impresario_segment::Query::Get;
         match self.router.query::<Segment>(key, query, self.envelope()).await.map_err(failed)? {
             impresario_segment::Answer::Segment(view) => serde_json::to_value(view).map_err(failed),
-            impresario_segment::Answer::Version(_) => Err(failed("a segment answered another question")),
+            impresario_segment::Answer::Version(_) => {
+                Err(failed("a segment answered another question"))
+            }
         }
     }
 
@@ -124,7 +136,11 @@ impl Export {
             for item in page.items {
                 let key = EntityKey::new(self.tenant, impresario_profile::KIND, item.id);
                 let query = impresario_profile::Query::Get;
-                let answer = self.router.query::<Profile>(key, query, self.envelope()).await.map_err(failed)?;
+                let answer = self
+                    .router
+                    .query::<Profile>(key, query, self.envelope())
+                    .await
+                    .map_err(failed)?;
                 if let impresario_profile::Answer::Profile(view) = answer {
                     self.line(json!({ "type": "profile", "profile": view })).await?;
                     self.timeline(item.id).await?;
@@ -140,7 +156,8 @@ impl Export {
     async fn timeline(&self, profile: impresario_ids::ProfileId) -> Result<(), Stopped> {
         let mut after: Option<Cursor> = None;
         loop {
-            let page = self.views.timeline(self.tenant, profile, after.as_ref(), PAGE).map_err(failed)?;
+            let page =
+                self.views.timeline(self.tenant, profile, after.as_ref(), PAGE).map_err(failed)?;
             for entry in page.items {
                 self.line(json!({ "type": "event", "profile": profile, "event": entry })).await?;
             }

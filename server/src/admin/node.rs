@@ -27,7 +27,10 @@ impl Admin {
 
     fn failed(&self) -> Vec<Value> {
         let failed = self.parts.host.failed_partitions();
-        failed.into_iter().map(|(partition, reason)| json!({ "partition": partition.0, "reason": reason })).collect()
+        failed
+            .into_iter()
+            .map(|(partition, reason)| json!({ "partition": partition.0, "reason": reason }))
+            .collect()
     }
 
     pub(super) fn ready_value(&self) -> Value {
@@ -57,7 +60,11 @@ impl Admin {
         })
     }
 
-    pub(super) fn tenants_value(&self, after: Option<TenantId>, limit: usize) -> Result<Value, PortError> {
+    pub(super) fn tenants_value(
+        &self,
+        after: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Value, PortError> {
         let tenants = self.parts.directory.tenants(after, limit).map_err(internal)?;
         let shown: Vec<Value> = tenants
             .iter()

@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use super::{Admin, internal};
 
+/// Makes something to show of a row's key and value.
+pub(super) type Show<'a> = dyn Fn(&[u8], &[u8]) -> Option<Value> + 'a;
+
 impl Admin {
     /// The first `limit` rows of a table, of one tenant or of all, that `show` makes something of.
     pub(super) fn rows(
@@ -17,7 +20,7 @@ impl Admin {
         table: Table,
         tenant: Option<TenantId>,
         limit: usize,
-        show: &dyn Fn(&[u8], &[u8]) -> Option<Value>,
+        show: &Show<'_>,
     ) -> Result<Vec<Value>, PortError> {
         let range = tenant.map_or_else(KeyRange::all, |tenant| KeyRange::prefix(tenant.as_bytes()));
         let journal = self.parts.host.journal();
@@ -30,7 +33,9 @@ impl Admin {
                 shown.extend(show(key, value));
                 ControlFlow::Continue(())
             };
-            journal.scan(PartitionId(number), table, &range, false, &mut visit).map_err(internal)?;
+            journal
+                .scan(PartitionId(number), table, &range, false, &mut visit)
+                .map_err(internal)?;
         }
         Ok(shown)
     }
@@ -43,7 +48,9 @@ pub(super) fn to_hex(key: &[u8]) -> String {
 
 /// The row's key that an operator named.
 pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, PortError> {
-    let is_hex = !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = !text.is_empty()
+        && text.len().is_multiple_of(2)
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return Err(PortError::invalid("the id is the hexadecimal key that the list shows"));
     }

@@ -21,7 +21,8 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node on this folder.
     pub(crate) async fn start(data: &Path, listen: SocketAddr) -> Result<Self> {
-        let mut node = Self { data: data.to_owned(), listen, metrics: install_metrics()?, running: None };
+        let mut node =
+            Self { data: data.to_owned(), listen, metrics: install_metrics()?, running: None };
         node.begin().await?;
         Ok(node)
     }
@@ -32,7 +33,8 @@ impl Node {
         config.http.listen = self.listen;
         // The receiver of the tour's webhooks is on this machine.
         config.webhooks.allow_private = true;
-        let options = ServeOptions { config, logs: LogHandle::none(), metrics: Some(self.metrics.clone()) };
+        let options =
+            ServeOptions { config, logs: LogHandle::none(), metrics: Some(self.metrics.clone()) };
         // Boxed: a whole node is a large future.
         let running =
             Box::pin(crate::serve::start(options)).await.context("the node does not start")?;

@@ -18,7 +18,7 @@ use impresario_segment::Segment;
 use impresario_tenant::Tenant;
 use impresario_views::{Cursor, Directory, Views};
 use metrics_exporter_prometheus::PrometheusHandle;
-use rand::TryRngCore;
+use rand::RngCore;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -141,9 +141,18 @@ async fn host(
         seed: u64::from_le_bytes(seed),
     };
     let host = HostBuilder::new(parts)
-        .entity::<Tenant>(Arc::new(NoPolicy::default()), vec![watch::tenants(Arc::clone(directory))])
-        .entity::<Profile>(Arc::new(Policies::new(Arc::clone(directory))), vec![watch::profiles(Arc::clone(live))])
-        .entity::<Segment>(Arc::new(SegmentPolicies(Arc::clone(directory))), vec![watch::segments(Arc::clone(live))])
+        .entity::<Tenant>(
+            Arc::new(NoPolicy::default()),
+            vec![watch::tenants(Arc::clone(directory))],
+        )
+        .entity::<Profile>(
+            Arc::new(Policies::new(Arc::clone(directory))),
+            vec![watch::profiles(Arc::clone(live))],
+        )
+        .entity::<Segment>(
+            Arc::new(SegmentPolicies(Arc::clone(directory))),
+            vec![watch::segments(Arc::clone(live))],
+        )
         .entity::<Quarantine>(Arc::new(NoPolicy::default()), Vec::new())
         .hook(Arc::clone(hook) as Arc<dyn impresario_host::CommitHook>)
         .start()
@@ -159,7 +168,8 @@ async fn outbox(
     views: &Views,
     hook: Arc<Hook>,
 ) -> anyhow::Result<Outbox> {
-    let sender = impresario_webhooks::Sender::new(&config.webhooks).context("webhooks cannot be sent")?;
+    let sender =
+        impresario_webhooks::Sender::new(&config.webhooks).context("webhooks cannot be sent")?;
     let directory = Arc::clone(directory);
     let views = views.clone();
     let parts = Parts {
@@ -203,12 +213,20 @@ fn listen(
     }));
     let drain = Duration::from_millis(config.http.drain_ms);
     tracing::info!(%address, data = %config.node.data.display(), "listening");
-    Ok(Running { address, root_token, is_tls: config.http.tls.is_some(), shutdown, serving, outbox, host, drain })
+    Ok(Running {
+        address,
+        root_token,
+        is_tls: config.http.tls.is_some(),
+        shutdown,
+        serving,
+        outbox,
+        host,
+        drain,
+    })
 }
 
-/// Fills with bytes of the operating system.
+/// Fills with bytes of this thread's generator: cryptographically strong, seeded and reseeded by the
+/// operating system, without a system call for each request.
 fn fill_random(bytes: &mut [u8]) {
-    // Without random bytes nothing safe can be made: keys would be guessable.
-    rand::rngs::OsRng.try_fill_bytes(bytes).expect("the operating system gives random bytes");
+    rand::rng().fill_bytes(bytes);
 }
-

@@ -1,5 +1,7 @@
 //! Logs, and changing what is logged at run time.
 
+use std::io::IsTerminal;
+
 use impresario_config::{Log, LogFormat};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -21,7 +23,8 @@ impl LogHandle {
     /// The filter now.
     #[must_use]
     pub fn get(&self) -> String {
-        let shown = self.filter.as_ref().and_then(|filter| filter.with_current(ToString::to_string).ok());
+        let shown =
+            self.filter.as_ref().and_then(|filter| filter.with_current(ToString::to_string).ok());
         shown.unwrap_or_else(|| "off".to_owned())
     }
 
@@ -46,7 +49,9 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<LogHandle> {
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match log.format {
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init()?,
-        LogFormat::Pretty => registry.with(layer).try_init()?,
+        LogFormat::Pretty => {
+            registry.with(layer.with_ansi(std::io::stderr().is_terminal())).try_init()?
+        }
     }
     Ok(LogHandle { filter: Some(handle) })
 }

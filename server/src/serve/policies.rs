@@ -67,8 +67,11 @@ fn policy_of(state: &State) -> Policy {
         readable(impresario_rules::parse_computed(&computed.spec), &computed.name)
     });
     let endpoints = state.endpoints().filter(|endpoint| endpoint.enabled).filter_map(|endpoint| {
-        let kinds: Vec<String> =
-            EVENT_TYPES.iter().map(|kind| kind.name.to_owned()).filter(|kind| endpoint.wants(kind)).collect();
+        let kinds: Vec<String> = EVENT_TYPES
+            .iter()
+            .map(|kind| kind.name.to_owned())
+            .filter(|kind| endpoint.wants(kind))
+            .collect();
         // An empty list would mean all.
         (!kinds.is_empty()).then_some(PolicyEndpoint { id: endpoint.id, kinds })
     });
@@ -78,6 +81,12 @@ fn policy_of(state: &State) -> Policy {
 /// What was validated when it was saved reads, unless a later release took something away.
 fn readable<T>(parsed: Result<T, Vec<Problem>>, name: &str) -> Option<T> {
     parsed
-        .inspect_err(|problems| tracing::error!(name, problems = problems.len(), "a stored rule does not read, it is left out"))
+        .inspect_err(|problems| {
+            tracing::error!(
+                name,
+                problems = problems.len(),
+                "a stored rule does not read, it is left out"
+            )
+        })
         .ok()
 }

@@ -22,7 +22,9 @@ pub(crate) fn root_token(data: &Path) -> anyhow::Result<String> {
     match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(&path) {
         Ok(mut file) => {
             let token = format!("imp_root_{}", random_text()?);
-            file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).with_context(|| writing(&path))?;
+            file.write_all(token.as_bytes())
+                .and_then(|()| file.sync_all())
+                .with_context(|| writing(&path))?;
             Ok(token)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read_token(&path),
@@ -31,11 +33,15 @@ pub(crate) fn root_token(data: &Path) -> anyhow::Result<String> {
 }
 
 fn read_token(path: &Path) -> anyhow::Result<String> {
-    let mode = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.permissions().mode();
+    let mode = fs::metadata(path)
+        .with_context(|| format!("cannot read {}", path.display()))?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
         bail!("{} can be read by others than its owner: run chmod 600 on it", path.display());
     }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let token = text.trim();
     if token.len() < 16 {
         bail!("{} does not hold a root token: delete it to have a new one made", path.display());
@@ -53,7 +59,11 @@ pub(crate) fn master_key(config: &Config, is_new_store: bool) -> anyhow::Result<
         return Ok(key);
     }
     let path: PathBuf = config.master_key_file();
-    let key = if is_new_store { MasterKey::from_file_or_create(&path) } else { MasterKey::from_file(&path) };
+    let key = if is_new_store {
+        MasterKey::from_file_or_create(&path)
+    } else {
+        MasterKey::from_file(&path)
+    };
     key.with_context(|| format!("the master key in {} cannot be used", path.display()))
 }
 
@@ -62,7 +72,8 @@ fn environment_key() -> anyhow::Result<Option<MasterKey>> {
     match std::env::var(MASTER_KEY_VARIABLE) {
         Ok(text) => {
             let key = MasterKey::from_text(&text);
-            key.map(Some).with_context(|| format!("the master key in {MASTER_KEY_VARIABLE} cannot be used"))
+            key.map(Some)
+                .with_context(|| format!("the master key in {MASTER_KEY_VARIABLE} cannot be used"))
         }
         Err(_) => Ok(None),
     }

@@ -29,7 +29,11 @@ impl OpenStore {
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let mut folder = fs::DirBuilder::new();
         let data = &config.node.data;
-        folder.recursive(true).mode(0o700).create(data).with_context(|| format!("cannot make {}", data.display()))?;
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .with_context(|| format!("cannot make {}", data.display()))?;
         let options = config.store_options();
         let opened = tokio::task::spawn_blocking(move || RedbJournal::open(options)).await?;
         let journal: Arc<dyn Journal> = Arc::new(opened.context("the store does not open")?);
@@ -50,7 +54,8 @@ impl OpenStore {
             key: tenant.as_bytes().to_vec(),
             value,
         };
-        let batch = Batch { partition: KEYS, term: Term(0), writes: rows.into_iter().map(put).collect() };
+        let batch =
+            Batch { partition: KEYS, term: Term(0), writes: rows.into_iter().map(put).collect() };
         self.journal.commit(batch).await.context("the keys cannot be written")?;
         Ok(())
     }

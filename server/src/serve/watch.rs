@@ -58,9 +58,15 @@ fn of_profile(profile: ProfileId, event: &Event, at: Timestamp) -> Option<LiveEv
             let data = json!({ "call": received.call.label(), "name": received.name, "message_id": received.message_id });
             Some(told("profile.updated", received.at, None, data))
         }
-        Event::MergedInto { into, at } => Some(told("profile.merged", *at, None, json!({ "into": into }))),
-        Event::Absorbed { from, at, .. } => Some(told("profile.absorbed", *at, None, json!({ "from": from }))),
-        Event::Unmerged { from, at, .. } => Some(told("profile.unmerged", *at, None, json!({ "from": from }))),
+        Event::MergedInto { into, at } => {
+            Some(told("profile.merged", *at, None, json!({ "into": into })))
+        }
+        Event::Absorbed { from, at, .. } => {
+            Some(told("profile.absorbed", *at, None, json!({ "from": from })))
+        }
+        Event::Unmerged { from, at, .. } => {
+            Some(told("profile.unmerged", *at, None, json!({ "from": from })))
+        }
         Event::SegmentEntered { segment, version, at } => {
             Some(told("segment.entered", *at, Some(*segment), json!({ "version": version })))
         }

@@ -75,7 +75,7 @@ impl RedbJournal {
         let writer = Writer::new(
             Arc::clone(&shared),
             recovered.log,
-            options.drain_bytes,
+            (options.drain_bytes, options.gather),
             Arc::clone(&checkpointed),
             recovered.places,
         );

@@ -25,6 +25,9 @@ pub struct Options {
     /// The most bytes of batches that one durable write of the log takes together. A single batch
     /// may be larger.
     pub drain_bytes: usize,
+    /// While several partitions are busy, a durable write waits at most this long for as many of
+    /// them as the last one had. Zero: it never waits. A single busy partition never waits.
+    pub gather: Duration,
 }
 
 impl Options {
@@ -40,6 +43,7 @@ impl Options {
             dirty_soft_bytes: 64 << 20,
             dirty_hard_bytes: 192 << 20,
             drain_bytes: 16 << 20,
+            gather: Duration::from_micros(300),
         }
     }
 }

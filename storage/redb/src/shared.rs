@@ -1,11 +1,12 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use impresario_journal::{CommitError, CommitIndex, Term, Write};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
+use crate::clock::now;
 use crate::partition::Partition;
 
 /// What the callers and the two threads of a store have in common.
@@ -39,6 +40,15 @@ pub(crate) struct Proposal {
 struct Queue {
     proposals: VecDeque<Proposal>,
     closing: bool,
+    /// The writer gathers: it wants to be woken by this many proposals, not by the first.
+    wanted: Option<usize>,
+}
+
+/// How long the writer waits for how many proposals before it writes fewer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gather {
+    pub(crate) count: usize,
+    pub(crate) wait: Duration,
 }
 
 struct Signals {
@@ -54,6 +64,9 @@ pub(crate) enum Stop {
     /// At once; the log has it all.
     AtOnce,
 }
+
+/// With fewer partitions busy than this a durable write does not wait for others.
+const GATHER_LEAST: usize = 3;
 
 impl Shared {
     pub(crate) fn new(partitions: Vec<Partition>, soft_bytes: usize, hard_bytes: usize) -> Self {
@@ -81,8 +94,8 @@ impl Shared {
         if queue.closing {
             return Err(proposal);
         }
-        let wake = queue.proposals.is_empty();
         queue.proposals.push_back(proposal);
+        let wake = queue.proposals.len() == queue.wanted.unwrap_or(1);
         drop(queue);
         if wake {
             self.writer.notify_one();
@@ -91,8 +104,10 @@ impl Shared {
     }
 
     /// The next proposals, at most `bytes` of them together (one may be larger); none when the
-    /// store is closing and the queue is empty. Waits for proposals, and for room in the overlays.
-    pub(crate) fn drain(&self, bytes: usize) -> Vec<Proposal> {
+    /// store is closing and the queue is empty. Waits for proposals, and for room in the overlays;
+    /// then a moment for as many proposals as were taken last, so that those who were just answered
+    /// can be part of the next durable write.
+    pub(crate) fn drain(&self, bytes: usize, gather: Gather) -> Vec<Proposal> {
         let mut queue = self.queue.lock();
         while !queue.closing
             && (queue.proposals.is_empty() || self.is_full())
@@ -100,6 +115,7 @@ impl Shared {
         {
             self.writer.wait(&mut queue);
         }
+        self.gather(&mut queue, gather);
         let mut drained = Vec::with_capacity(queue.proposals.len());
         let mut taken = 0;
         while let Some(next) = queue.proposals.front() {
@@ -110,6 +126,20 @@ impl Shared {
             drained.extend(queue.proposals.pop_front());
         }
         drained
+    }
+
+    fn gather(&self, queue: &mut MutexGuard<'_, Queue>, gather: Gather) {
+        if gather.count < GATHER_LEAST || gather.wait.is_zero() {
+            return;
+        }
+        let until = now() + gather.wait;
+        queue.wanted = Some(gather.count);
+        while !queue.closing && queue.proposals.len() < gather.count {
+            if self.writer.wait_until(queue, until).timed_out() {
+                break;
+            }
+        }
+        queue.wanted = None;
     }
 
     /// A failed store answers what is queued without waiting for room that will never come.

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use impresario_journal::{CommitError, CommitIndex};
 
 use crate::clock::now;
 use crate::format::Applied;
 use crate::log::{Append, Cut, Log};
-use crate::shared::{Proposal, Shared};
+use crate::shared::{Gather, Proposal, Shared};
 
 /// The most entries of one partition that are cut off in one write, beyond twice those written.
 const CUT_LEAST: u64 = 64;
@@ -16,6 +17,7 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     log: Log,
     drain_bytes: usize,
+    gather: Gather,
     /// Per partition: how far the state database is, told by the checkpointer.
     checkpointed: Arc<Vec<AtomicU64>>,
     places: Vec<Place>,
@@ -32,17 +34,19 @@ impl Writer {
     pub(crate) fn new(
         shared: Arc<Shared>,
         log: Log,
-        drain_bytes: usize,
+        (drain_bytes, wait): (usize, Duration),
         checkpointed: Arc<Vec<AtomicU64>>,
         places: Vec<Place>,
     ) -> Self {
-        Self { shared, log, drain_bytes, checkpointed, places }
+        let gather = Gather { count: 0, wait };
+        Self { shared, log, drain_bytes, gather, checkpointed, places }
     }
 
     /// Until the store closes.
     pub(crate) fn run(mut self) {
         loop {
-            let drained = self.shared.drain(self.drain_bytes);
+            let drained = self.shared.drain(self.drain_bytes, self.gather);
+            self.gather.count = drained.len();
             if drained.is_empty() {
                 return;
             }

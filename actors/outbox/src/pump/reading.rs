@@ -51,7 +51,7 @@ struct Page {
     more: Option<Vec<u8>>,
 }
 
-enum Opened {
+pub(super) enum Opened {
     Row(Box<Arrival>),
     /// The tenant is gone.
     Gone,
@@ -204,7 +204,7 @@ impl Pump {
         }
     }
 
-    fn open(&self, key: &RowKey, value: &[u8]) -> Opened {
+    pub(super) fn open(&self, key: &RowKey, value: &[u8]) -> Opened {
         let common = &self.start.common;
         let row = match decode_row::<OutboxRow>(value) {
             Ok(row) => row,
@@ -232,6 +232,7 @@ impl Pump {
                 trace: row.trace,
                 attempts: row.attempts,
                 next_at: row.next_at,
+                is_urgent: false,
                 bytes: effect.len(),
                 work,
             })),

@@ -4,6 +4,7 @@
 
 mod house;
 mod messages;
+mod orders;
 mod receiver;
 mod timers;
 mod webhooks;

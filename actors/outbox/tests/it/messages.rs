@@ -7,6 +7,7 @@ use impresario_segment::{self as segment, Segment};
 use impresario_tenant as tenant;
 
 use crate::house::{House, TENANT, message};
+use crate::receiver::{Answer, Receiver};
 
 const SEGMENT: SegmentId = SegmentId::from_bytes([5; 16]);
 
@@ -24,8 +25,11 @@ fn segment_key() -> EntityKey {
 }
 
 async fn build(house: &House) -> segment::Build {
-    let answer =
-        house.router.query::<Segment>(segment_key(), segment::Query::Get, house.envelope());
+    build_of(house, segment_key()).await
+}
+
+async fn build_of(house: &House, key: EntityKey) -> segment::Build {
+    let answer = house.router.query::<Segment>(key, segment::Query::Get, house.envelope());
     match answer.await.unwrap() {
         segment::Answer::Segment(Some(view)) => view.build,
         other => panic!("no segment: {other:?}"),
@@ -182,6 +186,60 @@ async fn a_segment_that_is_resumed_is_swept_again_under_its_version() {
     house.until_done().await;
     assert_eq!(house.view(person).await.unwrap().segments.len(), 1);
     assert!(matches!(build(&house).await, segment::Build::Ready { profiles: 1, members: 1, .. }));
+}
+
+#[tokio::test]
+async fn members_leave_a_segment_that_is_archived_also_if_it_was_paused() {
+    for is_paused in [false, true] {
+        let house = House::new().await;
+        let receiver = Receiver::start(&[Answer::Status(200)]).await;
+        house.add_endpoint(TENANT, 1, &receiver.url()).await;
+        let person = id_of_user(TENANT, "u");
+        house
+            .ask::<Segment>(segment_key(), save(r#"{"event": "Order", "at_least": 1}"#))
+            .await
+            .unwrap();
+        house.until_done().await;
+        house.track(person, message(Call::Track, "1", Some("u"), None)).await;
+        house.until_done().await;
+        assert_eq!(house.view(person).await.unwrap().segments.len(), 1);
+        if is_paused {
+            house.ask::<Segment>(segment_key(), segment::Command::Pause).await.unwrap();
+            house.until_done().await;
+            assert_eq!(house.view(person).await.unwrap().segments.len(), 1);
+        }
+        house.ask::<Segment>(segment_key(), segment::Command::Archive).await.unwrap();
+        house.until_done().await;
+        assert!(house.view(person).await.unwrap().segments.is_empty());
+        let told: Vec<String> = receiver.seen().into_iter().map(|one| one.body).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[1].contains(r#""type":"segment.left""#));
+        assert!(house.rows(Table::DeadLetters).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_segment_past_the_plans_limit_is_shown_to_its_owner_as_failed() {
+    let house = House::new().await;
+    let overrides = tenant::Overrides { segments: Some(1), ..tenant::Overrides::default() };
+    house.tenant(tenant::Command::OverrideLimits { overrides }).await;
+    let second = EntityKey::new(TENANT, segment::KIND, SegmentId::from_bytes([6; 16]));
+    for key in [segment_key(), second] {
+        house.ask::<Segment>(key, save(r#"{"event": "Order", "at_least": 1}"#)).await.unwrap();
+        house.until_done().await;
+    }
+    assert!(matches!(build(&house).await, segment::Build::Ready { .. }));
+    let segment::Build::Failed { reason, .. } = build_of(&house, second).await else {
+        panic!("not refused: {:?}", build_of(&house, second).await)
+    };
+    assert_eq!(reason, "plan_limit_reached");
+    // With more room the operator replays the publication, and the owner sees that too.
+    let overrides = tenant::Overrides::default();
+    house.tenant(tenant::Command::OverrideLimits { overrides }).await;
+    let [(letter, _)] = house.rows(Table::DeadLetters).try_into().unwrap();
+    assert_eq!(house.host.replay_dead_letter(&letter).await.unwrap(), Ok(()));
+    house.until_done().await;
+    assert!(matches!(build_of(&house, second).await, segment::Build::Ready { .. }));
 }
 
 #[tokio::test]

@@ -87,7 +87,9 @@ fn effects_and_replies() {
     let publish =
         Effect::Publish { segment: id(), version: 2, name: "n".to_owned(), rule: "{}".to_owned() };
     check(publish, "820084500202020202020202020202020202020202616e627b7d");
-    check(Effect::Withdraw { segment: id() }, "8201815002020202020202020202020202020202");
+    let withdraw = |archived| Effect::Withdraw { segment: id(), archived };
+    check(withdraw(false), "8201815002020202020202020202020202020202");
+    check(withdraw(true), "8201825002020202020202020202020202020202f5");
     check(Reply { version: 2, status: Status::Live, changed: true }, "830201f5");
 }
 

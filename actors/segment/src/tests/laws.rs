@@ -53,11 +53,14 @@ fn check_invariants(before: &State, state: &State, decision: &Decision<Segment>)
             assert_eq!(published(state), Some((*version, name.clone(), rule.clone())));
             assert!(described || published(before) != published(state));
         }
-        [Effect::Withdraw { segment }] => {
-            assert_eq!(*segment, id());
-            assert!(live(before) && !live(state));
+        [Effect::Withdraw { segment, archived }] => {
+            assert_eq!((*segment, *archived), (id(), state.status == Status::Archived));
+            assert!((live(before) || *archived) && !live(state));
         }
-        [] => assert_eq!(published(before), published(state)),
+        [] => {
+            assert_eq!(published(before), published(state));
+            assert_eq!(before.status == Status::Archived, state.status == Status::Archived);
+        }
         more => panic!("one effect at most, not {more:?}"),
     }
     // S4

@@ -16,7 +16,8 @@ pub(super) fn publish(
     rule: String,
     ctx: &Context<'_>,
 ) -> Decided {
-    if state.segment_version(segment).is_some_and(|known| version < known) {
+    let is_old = state.segment_version(segment).is_some_and(|known| version < known);
+    if is_old || state.is_archived(segment) {
         return Ok(unchanged(state));
     }
     let live = state.live_segment(segment);
@@ -32,12 +33,26 @@ pub(super) fn publish(
     Ok(if renamed { decision } else { decision.then(Effect::Sweep { segment, version }) })
 }
 
-/// No sweep: a segment that is only paused keeps its members.
-pub(super) fn withdraw(state: &State, segment: SegmentId, ctx: &Context<'_>) -> Decision<Tenant> {
-    if state.live_segment(segment).is_none() {
+/// A segment that is only paused keeps its members; of one that is archived a sweep takes leave, if
+/// it was ever published.
+pub(super) fn withdraw(
+    state: &State,
+    segment: SegmentId,
+    archived: bool,
+    ctx: &Context<'_>,
+) -> Decision<Tenant> {
+    let is_news =
+        if archived { !state.is_archived(segment) } else { state.live_segment(segment).is_some() };
+    if !is_news {
         return unchanged(state);
     }
-    changed(state, Event::SegmentWithdrawn { segment, at: ctx.now })
+    let decision = changed(state, Event::SegmentWithdrawn { segment, at: ctx.now, archived });
+    match state.segment_version(segment) {
+        Some(last) if archived => {
+            decision.then(Effect::Sweep { segment, version: last.saturating_add(1) })
+        }
+        Some(_) | None => decision,
+    }
 }
 
 pub(super) fn define(state: &State, spec: &str, ctx: &Context<'_>) -> Decided {

@@ -85,6 +85,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("delete", Command::Delete),
         ("publish_segment", publish(1, 2, "vip")),
         ("withdraw_segment", withdraw(1)),
+        ("archive_segment", archive(1)),
         ("define_computed", Command::DefineComputed { spec: "{}".to_owned() }),
         ("remove_computed", Command::RemoveComputed { name: "orders".to_owned() }),
         ("add_endpoint", add_endpoint(1, &["segment.*"])),
@@ -143,7 +144,8 @@ fn events() -> Vec<(&'static str, Event)> {
                 at,
             },
         ),
-        ("segment_withdrawn", Event::SegmentWithdrawn { segment: segment(1), at }),
+        ("segment_withdrawn", Event::SegmentWithdrawn { segment: segment(1), at, archived: false }),
+        ("segment_archived", Event::SegmentWithdrawn { segment: segment(1), at, archived: true }),
         (
             "computed_defined",
             Event::ComputedDefined { name: "n".to_owned(), spec: "{}".to_owned(), at },
@@ -201,8 +203,14 @@ fn effects() -> Vec<(&'static str, Effect)> {
 /// A state in which every field has a value.
 fn full_state() -> State {
     let mut state = State::default();
-    let skipped =
-        ["resumed", "deleted", "endpoint_removed", "computed_removed", "segment_withdrawn"];
+    let skipped = [
+        "resumed",
+        "deleted",
+        "endpoint_removed",
+        "computed_removed",
+        "segment_withdrawn",
+        "segment_archived",
+    ];
     for (_, event) in events().into_iter().filter(|(name, _)| !skipped.contains(name)) {
         state.apply(&event);
     }
@@ -239,7 +247,18 @@ fn stored_effects() {
 fn stored_states() {
     let mut deleted = full_state();
     deleted.apply(&Event::Deleted { at: Timestamp::from_ms(5) });
-    let states = [("empty", State::default()), ("full", full_state()), ("deleted", deleted)];
+    let mut archived = State::default();
+    archived.apply(&Event::SegmentWithdrawn {
+        segment: segment(1),
+        at: Timestamp::EPOCH,
+        archived: true,
+    });
+    let states = [
+        ("empty", State::default()),
+        ("full", full_state()),
+        ("deleted", deleted),
+        ("archived_segment", archived),
+    ];
     check(include_str!("../golden/states.txt"), states);
 }
 

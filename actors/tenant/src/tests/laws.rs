@@ -23,6 +23,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         }),
         (0..6_u8, version).prop_map(|(n, version)| publish(n, version, "s")),
         (0..6_u8).prop_map(withdraw),
+        (0..6_u8).prop_map(archive),
         (0..6_u8).prop_map(|n| add_endpoint(n, &["segment.*"])),
         (0..6_u8).prop_map(disable),
         (0..6_u8).prop_map(|n| Command::RemoveEndpoint { id: endpoint(n) }),

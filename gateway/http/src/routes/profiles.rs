@@ -244,12 +244,21 @@ async fn memberships(call: &mut Call) -> Result<Response, Fault> {
         at.map(|text| call::time("at", &text)).transpose()?.unwrap_or(call.received);
     let id = named(call).await?;
     match query(call, id, Query::Memberships { at }).await? {
+        Answer::Memberships { segments, .. }
+            if segments.is_empty() && !exists(call, id).await? =>
+        {
+            Err(Fault::new(&codes::PROFILE_NOT_FOUND))
+        }
         Answer::Memberships { segments, complete_since } => call::ok(&Memberships {
             segments: segments.into_iter().map(json::membership).collect(),
             complete_since: complete_since.map(time::print),
         }),
         _ => Err(Fault::new(&codes::PROFILE_NOT_FOUND)),
     }
+}
+
+async fn exists(call: &Call, id: ProfileId) -> Result<bool, Fault> {
+    Ok(matches!(query(call, id, Query::Exists).await?, Answer::Exists { exists: true }))
 }
 
 async fn consents(call: &mut Call) -> Result<Response, Fault> {
