@@ -27,10 +27,14 @@ pub struct Settings {
     /// Web origins from which browsers may call with this tenant's keys.
     #[n(3)]
     pub allowed_origins: Vec<String>,
-    /// A visit ends after this many minutes without an event.
+    /// A visit ends after this many minutes without an event. Stored, not offered: sessions end after
+    /// 30 minutes for everybody so far.
+    #[serde(skip)]
     #[n(4)]
     pub session_idle_minutes: u32,
-    /// Events older than this many days may be dropped; 0 keeps them for ever.
+    /// Events older than this many days may be dropped; 0 keeps them for ever. Stored, not offered:
+    /// nothing drops events so far, because un-merging rebuilds profiles from them.
+    #[serde(skip)]
     #[n(5)]
     pub retention_days: u32,
     /// An IANA name by which days are counted in reports.

@@ -107,10 +107,6 @@ pub struct Settings {
     pub branding: Branding,
     /// Web origins from which browsers may call.
     pub allowed_origins: Vec<String>,
-    /// A visit ends after this many minutes without an event.
-    pub session_idle_minutes: u32,
-    /// Events older than this many days may be dropped; 0 keeps them for ever.
-    pub retention_days: u32,
     /// An IANA name.
     pub time_zone: String,
 }
@@ -144,12 +140,6 @@ pub struct SettingsPatch {
     /// Replaces the list: `https://shop.example`, `http://localhost:3000` or `*.shop.example`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_origins: Option<Vec<String>>,
-    /// 1 to 1 440.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_idle_minutes: Option<u32>,
-    /// 1 to 36 500, or 0 to keep events for ever.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retention_days: Option<u32>,
     /// An IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,

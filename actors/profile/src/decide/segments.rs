@@ -41,20 +41,11 @@ pub(super) fn after_message(draft: &mut Draft<'_>, interest: Option<&Interest>, 
     }
 }
 
-/// Evaluates every segment of the policy and leaves those that are no longer in it. With `exact`
-/// the timer is set to the next change; otherwise it may stay where it is if that is sooner.
+/// Evaluates every segment of the policy. A membership in one that is not in it stays as it is: the
+/// segment is paused, or its sweep is on the way. With `exact` the timer is set to the next change;
+/// otherwise it may stay where it is if that is sooner.
 pub(super) fn evaluate_all(draft: &mut Draft<'_>, exact: bool) {
     let policy = draft.policy();
-    let gone: Vec<_> = draft
-        .after()
-        .standings
-        .iter()
-        .filter(|standing| policy.segment(standing.segment).is_none())
-        .filter_map(|standing| Some((standing.segment, standing.entered_at?)))
-        .collect();
-    for (segment, entered_at) in gone {
-        leave(draft, segment, 0, "", entered_at);
-    }
     let positions: Vec<usize> = (0..policy.segments().len()).collect();
     let soonest = evaluate(draft, &positions);
     let known = draft.before().recheck_at;
@@ -141,6 +132,14 @@ fn leave(
     tell(draft, "segment.left", segment, version, name);
 }
 
+/// A sweep of a segment that is not in the policy says that it was archived.
+fn leave_archived(draft: &mut Draft<'_>, segment: SegmentId) {
+    let standing = draft.after().standing(segment).copied();
+    if let Some(entered_at) = standing.and_then(|standing| standing.entered_at) {
+        leave(draft, segment, 0, "", entered_at);
+    }
+}
+
 /// Leaves every segment and stops the timer: the profile is merged or forgotten.
 pub(super) fn leave_all(draft: &mut Draft<'_>) {
     let policy = draft.policy();
@@ -194,6 +193,9 @@ pub(super) fn reevaluate(
     if past.messages().next().is_some() || !draft.before().is_fresh() {
         rebuild(&mut draft, &past, std::iter::empty());
         evaluate_all(&mut draft, false);
+    }
+    if live.is_none() {
+        leave_archived(&mut draft, segment);
     }
     let standing = draft.after().standing(segment).copied();
     let member = standing.is_some_and(|standing| standing.entered_at.is_some());

@@ -109,6 +109,22 @@ fn a_new_segment_waits_for_the_sweep_and_then_knows_the_past() {
     assert_eq!(story.terms(index::PAST_MEMBERS).len(), 1);
 }
 
+/// A paused segment is not in the policy; only its own sweep says that it was archived.
+#[test]
+fn members_of_a_paused_segment_stay_until_it_is_archived() {
+    let mut story = Story::new(Policy::new(vec![segment(1, 1, BUYERS)], Vec::new(), Vec::new()));
+    story.receive(order(1, NOON)).expect("accepted");
+    story.receive(order(2, NOON)).expect("accepted");
+    story.policy = Policy::new(vec![segment(2, 1, BUYERS)], Vec::new(), Vec::new());
+    let sweep = |number| Command::Reevaluate { segment: segment_id(number), version: 1 };
+    story.send(user("ada"), sweep(2)).expect("accepted");
+    story.wait_until(NOON + 40 * DAY);
+    assert_eq!(story.terms(index::MEMBERS).len(), 1);
+    let reply = story.send(user("ada"), sweep(1)).expect("accepted");
+    assert_eq!(reply, Reply::Evaluated { member: false, version: None });
+    assert_eq!(story.terms(index::MEMBERS).len(), 0);
+}
+
 #[test]
 fn a_new_version_keeps_members_that_still_match() {
     let mut story = Story::new(Policy::new(vec![segment(1, 1, BUYERS)], Vec::new(), everything()));
