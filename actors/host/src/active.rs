@@ -153,6 +153,7 @@ impl<E: Entity> Live<E> {
         })??;
         start.kind.meters.activations.increment(1);
         start.shared.seq.store(loaded.seq, Ordering::Relaxed);
+        start.shared.stored_bytes.store(loaded.snapshot_bytes, Ordering::Relaxed);
         Ok(Self {
             state: loaded.state,
             seq: loaded.seq,

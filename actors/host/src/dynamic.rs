@@ -11,6 +11,7 @@ use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, decode};
 use crate::active::Message;
 use crate::host::Core;
 use crate::info::{EntityInfo, KindInfo};
+use crate::janitor::Excess;
 use crate::kind::{Kind, Slot};
 use crate::{AskError, Envelope, Failure};
 
@@ -49,10 +50,12 @@ pub(crate) trait AnyKind: Send + Sync {
         command: &'a [u8],
         envelope: Envelope,
     ) -> Boxed<'a, Result<Result<(), &'static str>, Failure>>;
-    /// Passivates what is idle since before `idle_since`, and the least recently used past `max`.
-    fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, max: usize);
+    /// Passivates what is idle since before `idle_since`, and so much of the least recently used.
+    fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, excess: Excess);
     fn drop_matching(&self, matches: &dyn Fn(&EntityKey) -> bool);
     fn active(&self) -> usize;
+    /// Roughly the memory of the active entities, in bytes.
+    fn memory(&self) -> usize;
     fn forgive(&self, key: &EntityKey);
 }
 
@@ -127,8 +130,8 @@ impl<E: Entity> AnyKind for Arc<Kind<E>> {
         })
     }
 
-    fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, max: usize) {
-        self.passivate_idle(core, idle_since, max);
+    fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, excess: Excess) {
+        self.passivate_idle(core, idle_since, excess);
     }
 
     fn drop_matching(&self, matches: &dyn Fn(&EntityKey) -> bool) {
@@ -144,6 +147,16 @@ impl<E: Entity> AnyKind for Arc<Kind<E>> {
 
     fn active(&self) -> usize {
         self.slots.len()
+    }
+
+    fn memory(&self) -> usize {
+        self.slots
+            .iter()
+            .map(|slot| match slot.value() {
+                Slot::Active(activation) => activation.shared.memory(),
+                Slot::Down { .. } => 0,
+            })
+            .sum()
     }
 
     fn forgive(&self, key: &EntityKey) {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::dynamic::{FiredTimer, Kinds};
-use crate::janitor::{Janitor, Sweep};
+use crate::janitor::{Excess, Janitor, Sweep};
 use crate::kind::Kind;
 use crate::load::load;
 use crate::partition::{EVERY_EPOCH, Item, PartitionActor, PartitionHandle, PartitionParts};
@@ -398,7 +398,7 @@ impl Host {
         // First pass: snapshots; later passes: whatever has become quiescent.
         for _ in 0..STOP_PASSES {
             for kind in self.kinds().all() {
-                kind.passivate(self.core(), Timestamp::from_ms(i64::MAX), 0);
+                kind.passivate(self.core(), Timestamp::from_ms(i64::MAX), Excess::default());
             }
             if self.kinds().all().all(|kind| kind.active() == 0) {
                 break;

@@ -14,9 +14,16 @@ use crate::crash::History;
 use crate::host::{Core, Host};
 use crate::kind::{Kind, Slot};
 
+/// How much is active beyond the bounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Excess {
+    pub(crate) entities: usize,
+    pub(crate) bytes: usize,
+}
+
 impl<E: Entity> Kind<E> {
-    /// Passivates entities that were not used since `idle_since`; if more than `max` would stay,
-    /// the least recently used of them too.
+    /// Passivates entities that were not used since `idle_since`, and of the others the least
+    /// recently used that make up the excess.
     ///
     /// An entity goes only when it is quiescent: no message in its mailbox, nothing that waits for
     /// a commit, a snapshot of its last event written. One that is not is looked at again with the
@@ -26,20 +33,21 @@ impl<E: Entity> Kind<E> {
         self: &Arc<Self>,
         core: &Arc<Core>,
         idle_since: Timestamp,
-        max: usize,
+        mut excess: Excess,
     ) {
-        let mut used: Vec<(Timestamp, EntityKey)> = Vec::with_capacity(self.slots.len());
+        let mut used: Vec<(Timestamp, EntityKey, usize)> = Vec::with_capacity(self.slots.len());
         for slot in &self.slots {
             if let Slot::Active(activation) = slot.value() {
-                used.push((activation.shared.last_used(), *slot.key()));
+                used.push((activation.shared.last_used(), *slot.key(), activation.shared.memory()));
             }
         }
-        let excess = used.len().saturating_sub(max);
-        if excess > 0 {
-            used.sort_unstable_by_key(|(last_used, _)| *last_used);
+        if excess.entities > 0 || excess.bytes > 0 {
+            used.sort_unstable_by_key(|(last_used, ..)| *last_used);
         }
-        for (index, (last_used, key)) in used.into_iter().enumerate() {
-            if index < excess || last_used < idle_since {
+        for (last_used, key, bytes) in used {
+            if excess.entities > 0 || excess.bytes > 0 || last_used < idle_since {
+                excess.entities = excess.entities.saturating_sub(1);
+                excess.bytes = excess.bytes.saturating_sub(bytes);
                 self.passivate_one(core, &key);
             }
         }
@@ -135,17 +143,33 @@ impl Actor for Janitor {
     }
 }
 
+/// The part of `excess` that falls to one of `of`, rounded up.
+fn share(excess: usize, one: usize, of: usize) -> usize {
+    if of == 0 { 0 } else { (excess * one).div_ceil(of) }
+}
+
 impl Host {
     /// Looks once for entities to passivate, as of `now`.
     pub fn sweep(&self, now: Timestamp) {
         let core = self.core();
-        let total: usize = self.kinds().all().map(|kind| kind.active()).sum();
+        let entities: usize = self.kinds().all().map(|kind| kind.active()).sum();
+        let bytes: usize = self.kinds().all().map(|kind| kind.memory()).sum();
+        metrics::gauge!("impresario_entities_bytes").set(bytes as f64);
         for kind in self.kinds().all() {
             // Each kind gives up its share of what is too much.
-            let excess = total.saturating_sub(core.options.active_max);
-            let share = excess * kind.active() / total.max(1);
-            let max = kind.active() - share.min(kind.active());
-            kind.passivate(core, now.plus_ms(-core.options.idle_ms), max);
+            let excess = Excess {
+                entities: share(
+                    entities.saturating_sub(core.options.active_max),
+                    kind.active(),
+                    entities,
+                ),
+                bytes: share(
+                    bytes.saturating_sub(core.options.active_bytes_max),
+                    kind.memory(),
+                    bytes,
+                ),
+            };
+            kind.passivate(core, now.plus_ms(-core.options.idle_ms), excess);
         }
     }
 

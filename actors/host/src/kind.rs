@@ -1,7 +1,7 @@
 //! The active entities of one kind.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use impresario_kernel::{Entity, EntityKey, Timestamp};
@@ -38,6 +38,11 @@ pub(crate) struct Activation<E: Entity> {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Measured: an idle ractor actor with its slot here.
+const ACTOR_BYTES: usize = 9_000;
+/// A state in memory takes about this many times its stored form.
+const STATE_FACTOR: usize = 3;
+
 /// What an activation, its messages and the janitor all see.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -47,6 +52,8 @@ pub(crate) struct Shared {
     /// There are events since the last snapshot.
     pub(crate) dirty: AtomicBool,
     pub(crate) seq: AtomicU64,
+    /// The length of the last stored state that was read or written.
+    pub(crate) stored_bytes: AtomicUsize,
     /// Every turn up to this one was released.
     pub(crate) settled_turn: AtomicU64,
 }
@@ -58,6 +65,11 @@ impl Shared {
 
     pub(crate) fn pending(&self) -> u32 {
         self.pending.load(Ordering::SeqCst)
+    }
+
+    /// Roughly the memory of this activation, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        ACTOR_BYTES + STATE_FACTOR * self.stored_bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last_used(&self) -> Timestamp {

@@ -20,6 +20,8 @@ pub struct Loaded<E: Entity> {
     pub seq: u64,
     /// The sequence of the last snapshot; 0 if there is none.
     pub snapshot_seq: u64,
+    /// The length of that snapshot's state, in bytes.
+    pub snapshot_bytes: usize,
 }
 
 /// The last snapshot with the events since applied to it.
@@ -60,11 +62,21 @@ pub(crate) fn history<E: Entity>(
 fn snapshot<E: Entity>(core: &Core, key: &EntityKey) -> Result<Loaded<E>, Failure> {
     let row_key = snapshot_key(key);
     let Some(value) = core.get(key, Table::Snapshots, &row_key)? else {
-        return Ok(Loaded { state: E::State::default(), seq: 0, snapshot_seq: 0 });
+        return Ok(Loaded {
+            state: E::State::default(),
+            seq: 0,
+            snapshot_seq: 0,
+            snapshot_bytes: 0,
+        });
     };
     let row: SnapshotRow = decode_row(&value).map_err(damaged)?;
     let plain = core.open(key.tenant, Table::Snapshots, &row_key, &row.body)?;
-    Ok(Loaded { state: decode(&plain).map_err(damaged)?, seq: row.seq, snapshot_seq: row.seq })
+    Ok(Loaded {
+        state: decode(&plain).map_err(damaged)?,
+        seq: row.seq,
+        snapshot_seq: row.seq,
+        snapshot_bytes: plain.len(),
+    })
 }
 
 fn scan_events<E: Entity>(

@@ -10,6 +10,9 @@ pub struct Options {
     pub idle_ms: i64,
     /// At most this many entities stay active; past it the least recently used are passivated.
     pub active_max: usize,
+    /// The memory of active entities is held to about this many bytes; past it the least recently
+    /// used are passivated. An entity counts for its actor and three times its stored state.
+    pub active_bytes_max: usize,
     /// How often idle entities are looked for, in milliseconds.
     pub sweep_ms: u64,
     /// Idempotency keys are remembered for this many whole days, and the day under way. At least 1.
@@ -33,6 +36,7 @@ impl Default for Options {
             snapshot_events: 128,
             idle_ms: 300_000,
             active_max: 100_000,
+            active_bytes_max: 1 << 30,
             sweep_ms: 1_000,
             seen_days: 1,
             kills_max: 3,

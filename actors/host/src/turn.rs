@@ -270,8 +270,10 @@ fn snapshot_if_due<E: Entity>(live: &mut Live<E>, start: &Start<E>, ledger: &mut
 }
 
 fn write_snapshot<E: Entity>(live: &mut Live<E>, start: &Start<E>, ledger: &mut Ledger) {
-    match ledger.snapshot(&start.core, &start.key, live.seq, &encode(&live.state)) {
+    let state = encode(&live.state);
+    match ledger.snapshot(&start.core, &start.key, live.seq, &state) {
         Ok(()) => {
+            start.shared.stored_bytes.store(state.len(), Ordering::Relaxed);
             live.snapshot_seq = live.seq;
             start.shared.dirty.store(false, Ordering::Relaxed);
         }

@@ -14,6 +14,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaTy
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref,
     RefOr, Required, Response, ResponseBuilder, Schema,
@@ -73,8 +74,24 @@ fn document() -> OpenApi {
         )
         .paths(paths)
         .components(Some(components))
+        .tags(Some(CHAPTERS.map(|name| TagBuilder::new().name(name).build())))
         .build()
 }
+
+/// The order in which the reference shows the tags: what a newcomer needs comes first.
+const CHAPTERS: [&str; 11] = [
+    "Tracking",
+    "Events",
+    "Profiles",
+    "Segments",
+    "Webhooks",
+    "Live",
+    "Account",
+    "Tenants",
+    "Operators",
+    "Health",
+    "Documentation",
+];
 
 fn method(method: Method) -> HttpMethod {
     match method {

@@ -49,6 +49,17 @@ async fn past_the_bound_the_least_recently_used_leave() {
 }
 
 #[tokio::test]
+async fn past_the_memory_bound_the_least_recently_used_leave() {
+    let bench = Bench::new(Options { active_bytes_max: 30_000, ..Options::default() }).await;
+    for number in 1..=8 {
+        bench.ask(entity(number), Command::Add(1)).await.expect("it counts");
+        bench.clock.advance_ms(1);
+    }
+    sweep(&bench, 3).await;
+    assert!(bench.host.top(None, 10).into_iter().all(|info| info.key >= entity(6)));
+}
+
+#[tokio::test]
 async fn an_entity_with_something_under_way_stays() {
     let bench = Bench::new(Options::default()).await;
     bench.journal.hold();

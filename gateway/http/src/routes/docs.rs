@@ -47,6 +47,7 @@ async fn reference(_call: &mut Call) -> Result<Response, Fault> {
         "withDefaultFonts": false,
         "telemetry": false,
         "hideClientButton": true,
+        "showDeveloperTools": "never",
         "agent": { "disabled": true },
     });
     let html = scalar_api_reference::scalar_html(&config, Some("/docs/scalar.js"));
