@@ -56,6 +56,9 @@ pub(crate) struct Live<E: Entity> {
     pub(crate) tail: VecDeque<Recent<E>>,
 }
 
+/// Room for so many turns' events is kept.
+const TAIL_ROOM: usize = 8;
+
 /// The events of a decision whose turn is not settled.
 pub(crate) struct Recent<E: Entity> {
     pub(crate) turn: u64,
@@ -170,8 +173,8 @@ impl<E: Entity> Live<E> {
         while self.tail.front().is_some_and(|recent| recent.turn <= turn) {
             self.tail.pop_front();
         }
-        if self.tail.is_empty() {
-            // An idle entity keeps no spare room.
+        if self.tail.is_empty() && self.tail.capacity() > TAIL_ROOM {
+            // After a burst the room is given back.
             self.tail = VecDeque::new();
         }
     }

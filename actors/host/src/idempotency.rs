@@ -9,38 +9,61 @@ use impresario_rows::{aad, seen_key};
 use crate::host::Core;
 use crate::{Failure, IdempotencyKey};
 
+/// Up to so many replies are found by looking at each; hashing them would cost more.
+const SCAN_MAX: usize = 32;
+
 /// Replies of turns that are decided but not yet released, by idempotency key.
 pub(crate) struct Unsettled<R> {
-    order: VecDeque<(u64, IdempotencyKey)>,
-    replies: HashMap<IdempotencyKey, R>,
+    /// In the order of the turns.
+    replies: VecDeque<(u64, IdempotencyKey, R)>,
+    /// Numbers the replies from the first on; filled only while there are many.
+    places: HashMap<IdempotencyKey, usize>,
+    /// How many replies were forgotten: the number of the first.
+    forgotten: usize,
 }
 
 impl<R> Default for Unsettled<R> {
     fn default() -> Self {
-        Self { order: VecDeque::new(), replies: HashMap::new() }
+        Self { replies: VecDeque::new(), places: HashMap::new(), forgotten: 0 }
     }
 }
 
 impl<R: Clone> Unsettled<R> {
     pub(crate) fn insert(&mut self, turn: u64, key: IdempotencyKey, reply: R) {
-        self.order.push_back((turn, key));
-        self.replies.insert(key, reply);
+        self.replies.push_back((turn, key, reply));
+        if self.places.is_empty() && self.replies.len() > SCAN_MAX {
+            let numbered = (self.forgotten..).zip(&self.replies);
+            self.places = numbered.map(|(number, (_, key, _))| (*key, number)).collect();
+        } else if !self.places.is_empty() {
+            self.places.insert(key, self.forgotten + self.replies.len() - 1);
+        }
     }
 
     pub(crate) fn get(&self, key: IdempotencyKey) -> Option<&R> {
-        self.replies.get(&key)
+        if self.places.is_empty() {
+            return self
+                .replies
+                .iter()
+                .find(|(_, known, _)| *known == key)
+                .map(|(_, _, reply)| reply);
+        }
+        let number = self.places.get(&key)?;
+        self.replies.get(number - self.forgotten).map(|(_, _, reply)| reply)
     }
 
     /// Forgets the replies of turns up to `turn`: the store has them now.
     pub(crate) fn settled(&mut self, turn: u64) {
-        while let Some((first, key)) = self.order.front()
+        while let Some((first, key, _)) = self.replies.front()
             && *first <= turn
         {
-            self.replies.remove(key);
-            self.order.pop_front();
+            if !self.places.is_empty() {
+                self.places.remove(key);
+            }
+            self.replies.pop_front();
+            self.forgotten += 1;
         }
-        if self.order.is_empty() {
-            // An idle entity keeps no spare room.
+        if self.replies.is_empty() && self.replies.capacity() > SCAN_MAX {
+            // After a burst the room is given back.
             *self = Self::default();
         }
     }
@@ -77,4 +100,34 @@ pub(crate) fn remember<E: Entity>(
         .seal(entity.tenant, &aad(Table::Seen, &row_key), &encode(reply))
         .map_err(Failure::from)?;
     Ok(Write::Put { table: Table::Seen, key: row_key, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        /// However many there are, and whatever was forgotten, a reply is found by its key.
+        #[test]
+        fn replies_are_found_until_they_are_settled(steps in proptest::collection::vec((0_u8..4, 0_u64..5), 0..300)) {
+            let mut unsettled = Unsettled::default();
+            let mut model: Vec<(u64, u64)> = Vec::new();
+            let (mut turn, mut settled) = (0, 0);
+            for (number, (kind, ahead)) in (0_u64..).zip(steps) {
+                if kind == 0 {
+                    settled = (settled + ahead * 10).min(turn);
+                    unsettled.settled(settled);
+                    model.retain(|(of_turn, _)| *of_turn > settled);
+                } else {
+                    turn += 1;
+                    unsettled.insert(turn, IdempotencyKey::of(&number.to_le_bytes()), number);
+                    model.push((turn, number));
+                }
+                for (_, known) in &model {
+                    proptest::prop_assert_eq!(unsettled.get(IdempotencyKey::of(&known.to_le_bytes())), Some(known));
+                }
+                proptest::prop_assert_eq!(unsettled.replies.len(), model.len());
+            }
+        }
+    }
 }
