@@ -10,13 +10,15 @@ use impresario_chaos_tests::Measured;
 #[derive(Debug)]
 pub(crate) struct Report {
     smoke: bool,
+    /// Durable writes per second of the disk beside it.
+    syncs_per_s: Option<f64>,
     loads: Vec<(String, Measured)>,
     figures: Vec<(String, String)>,
 }
 
 impl Report {
     pub(crate) fn new(smoke: bool) -> Self {
-        Self { smoke, loads: Vec::new(), figures: Vec::new() }
+        Self { smoke, syncs_per_s: None, loads: Vec::new(), figures: Vec::new() }
     }
 
     /// Adds a load and prints it at once.
@@ -28,6 +30,15 @@ impl Report {
         self.loads.push((name.to_owned(), measured));
     }
 
+    /// Notes what the disk can do, which the loads are held against.
+    pub(crate) fn disk(&mut self, syncs_per_s: f64) {
+        self.figure(
+            "durable 4 KiB appends per second of the disk, one thread",
+            format!("{syncs_per_s:.0}"),
+        );
+        self.syncs_per_s = Some(syncs_per_s);
+    }
+
     /// Adds a single figure and prints it at once.
     pub(crate) fn figure(&mut self, name: &str, value: String) {
         say(&format!("| {name} | {value} |"));
@@ -37,22 +48,45 @@ impl Report {
     /// The whole report.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
-            "# Benchmarks\n\nMeasured by `cargo xtask bench{}` on {}. The load generator runs on the same machine, on one \
+            "# Benchmarks\n\nMeasured by `cargo xtask bench{}` on {}, {}. The load generator runs on the same machine, on one \
              thread. One run; the processor time per event is the figure that a busy machine spoils least.\n\n",
             if self.smoke { " --smoke" } else { "" },
             machine(),
+            today(),
         );
-        text.push_str("| load | events/s | p50 ms | p99 ms | max ms | server CPU µs/event | server memory MB | refused |\n");
-        text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+        text.push_str("| load | events/s | p50 ms | p99 ms | max ms | server CPU µs/event | server memory MB | refused | events per disk sync |\n");
+        text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
         for (name, measured) in &self.loads {
-            let _ = writeln!(text, "{}", row(name, measured));
+            let ratio = self.syncs_per_s.map_or_else(
+                || "–".to_owned(),
+                |syncs| format!("{:.1}", measured.events_per_s() / syncs),
+            );
+            let _ = writeln!(text, "{} {ratio} |", row(name, measured));
         }
         text.push_str("\n| figure | value |\n|---|---:|\n");
         for (name, value) in &self.figures {
             let _ = writeln!(text, "| {name} | {value} |");
         }
+        text.push_str(LIMITS);
         text
     }
+}
+
+const LIMITS: &str = "
+\"Events per disk sync\" is the load's rate over the rate at which one thread can append 4 KiB durably, measured in the same run: above 1, commits are shared.
+
+## What this does not show
+
+- One run each, of a few seconds, on a machine that others may share: repeat it before you compare, and compare only within a run.
+- The load generator takes its share of the same processors; a server alone does more.
+- Loopback only, no TLS, one tenant without segments, small events, few distinct event names.
+- Memory is the whole process: the store's caches and rows that are not yet in its files are part of it.
+";
+
+#[expect(clippy::disallowed_methods, reason = "a report says when it was measured")]
+fn today() -> String {
+    let now = jiff::Timestamp::now().to_string();
+    now.split('T').next().unwrap_or_default().to_owned()
 }
 
 fn row(name: &str, measured: &Measured) -> String {

@@ -97,7 +97,7 @@ pub(crate) fn fsync(report: &mut Report, scale: Scale) -> Result<()> {
         syncs += 1;
     }
     let rate = f64::from(syncs) / began.elapsed().as_secs_f64();
-    report.figure("durable 4 KiB appends per second of the disk, one thread", format!("{rate:.0}"));
+    report.disk(rate);
     Ok(())
 }
 
