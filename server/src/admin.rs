@@ -163,6 +163,6 @@ impl AdminPort for Admin {
     }
 
     fn ready(&self) -> PortFuture<'_> {
-        Box::pin(async { Ok(self.ready_value()) })
+        Box::pin(async { self.ready_value() })
     }
 }

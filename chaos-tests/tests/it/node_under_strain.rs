@@ -37,8 +37,9 @@ async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() -> Result<()> {
     }
     ensure!(refused == 20, "the disk was never full after {} events", acknowledged.len());
     ensure!(acknowledged.len() > 50, "some events were acknowledged first: {}", acknowledged.len());
-    // It may have given up by itself; either way it comes back with room.
-    let _ = server.kill9();
+    let ready = server.root()?.get("/readyz").await?;
+    ensure!(ready.status == 503, "a node that takes no commits is not ready: {}", ready.status);
+    server.kill9()?;
     server.restart_with(Options::default())?;
     for person in 0..50 {
         let history = tenant.history(&format!("u{person}")).await?;

@@ -33,9 +33,17 @@ impl Admin {
             .collect()
     }
 
-    pub(super) fn ready_value(&self) -> Value {
-        let failed = self.failed();
-        json!({ "ready": failed.is_empty(), "failed_partitions": failed })
+    /// An error names the partitions that are out of service: they take no commit until the node is
+    /// started again.
+    pub(super) fn ready_value(&self) -> Result<Value, PortError> {
+        let failed = self.parts.host.failed_partitions();
+        match failed.iter().min_by_key(|(partition, _)| **partition) {
+            None => Ok(json!({ "ready": true })),
+            Some((partition, reason)) => Err(internal(format!(
+                "{} partitions are out of service until a restart, {partition} because: {reason}",
+                failed.len()
+            ))),
+        }
     }
 
     pub(super) fn stores_value(&self) -> Value {
