@@ -1,6 +1,6 @@
 use impresario_host::{AskError, Failure, Options};
 use impresario_ids::TenantId;
-use impresario_journal::{Journal, KeyRange, Table};
+use impresario_journal::{Journal, KeyRange, Table, Write};
 use impresario_kernel::{EntityKey, PartitionId};
 
 use crate::bench::{Bench, TENANT, entity};
@@ -56,6 +56,38 @@ async fn an_erased_tenant_leaves_no_row() {
         Err(AskError::Failed(Failure::UnknownTenant))
     );
     assert_eq!(bench.ask(other, Command::Add(1)).await, Ok(2));
+}
+
+/// A process that dies after it destroyed the key goes on with the rows when it starts again.
+#[tokio::test]
+async fn an_interrupted_erasure_goes_on_after_the_start() {
+    let bench = Bench::new(Options::default()).await;
+    bench.host.provision(OTHER).await.expect("it gets a key");
+    let other = EntityKey { tenant: OTHER, ..entity(1) };
+    bench.ask_keyed(other, Command::Emit, "k").await.expect("it counts");
+    bench.ask(entity(1), Command::Add(1)).await.expect("it counts");
+    let begun = vec![
+        Write::Put {
+            table: Table::Meta,
+            key: [b"erasing/", &OTHER.as_bytes()[..]].concat(),
+            value: Vec::new(),
+        },
+        Write::Delete { table: Table::Keys, key: OTHER.as_bytes().to_vec() },
+    ];
+    bench.host.system_commit(PartitionId(0), begun).await.expect("it is committed");
+    assert!(rows_of(&bench, OTHER) > 0);
+    let bench = bench.crash().await;
+    bench.host.finish_erasures().await.expect("it goes on");
+    assert_eq!(rows_of(&bench, OTHER), 0);
+    assert_eq!(
+        bench.journal.get(
+            PartitionId(0),
+            Table::Meta,
+            &[b"erasing/", &OTHER.as_bytes()[..]].concat()
+        ),
+        Ok(None)
+    );
+    assert_eq!(bench.ask(entity(1), Command::Add(1)).await, Ok(2), "the other tenant is untouched");
 }
 
 #[tokio::test]
