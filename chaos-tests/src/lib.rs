@@ -17,6 +17,7 @@
 //! knows the program and its HTTP interface only.
 
 mod api;
+pub mod chaos;
 mod clients;
 mod load;
 mod plan;

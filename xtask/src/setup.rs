@@ -15,7 +15,29 @@ const NODE_MAJOR_MIN: u32 = 20;
 /// Python packages in `.cache/venv`, Node packages in `.cache/node`, and the server's program.
 pub(crate) fn everything(root: &Path) -> Result<()> {
     python(root)?;
-    node(root)
+    node(root)?;
+    network()
+}
+
+/// What the chaos tests make hosts of their own with. Only root may, so for anybody else there is
+/// nothing to install, and the tests say what they leave out.
+fn network() -> Result<()> {
+    for (package, program) in [("iproute2", "ip"), ("iptables", "iptables")] {
+        if succeeds(program, &["-V"]) {
+            continue;
+        }
+        if !is_root() {
+            say(&format!("   {package}: not here; tests with network faults will say so"));
+            continue;
+        }
+        apt(package, &format!("{program} -V"))?;
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// A virtual environment with the pinned packages of `chaos-tests/clients/requirements.txt`.
@@ -101,11 +123,7 @@ fn node_is_new_enough() -> bool {
 
 /// Installs a Debian package if we are root, otherwise says in one line what is missing.
 fn apt(package: &str, probe: &str) -> Result<()> {
-    let is_root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    if !is_root || !succeeds("apt-get", &["--version"]) {
+    if !is_root() || !succeeds("apt-get", &["--version"]) {
         bail!(
             "`{probe}` fails: install the package {package}, for example with `sudo apt-get install {package}`"
         );

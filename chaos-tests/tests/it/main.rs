@@ -1,5 +1,8 @@
 //! One file per promise; see the crate's documentation.
 
+mod chaos_checkers;
+mod chaos_hosts;
+mod chaos_single_node;
 mod crash;
 mod hostile;
 mod import;
