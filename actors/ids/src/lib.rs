@@ -16,9 +16,12 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+mod node;
 #[cfg(test)]
 mod tests;
 mod text;
+
+pub use node::NodeId;
 
 /// A kind of thing that has ids. The prefix is part of every public interface: never change one.
 pub trait Kind: 'static {
@@ -62,6 +65,8 @@ kinds! {
     TraceId = TraceKind, "trc";
     /// One shard of a tenant's quarantine.
     QuarantineId = QuarantineKind, "qua";
+    /// One cluster: nodes of different clusters never speak to each other.
+    ClusterId = ClusterKind, "clu";
 }
 
 /// 128 bits that know what they identify.

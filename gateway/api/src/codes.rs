@@ -62,6 +62,7 @@ codes! {
     INVALID_REQUEST = "invalid_request", 400, never, "The request does not have the expected shape";
     PARAMETER_INVALID = "parameter_invalid", 400, never, "A path or query parameter is not valid";
     IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid", 400, never, "The Idempotency-Key header is not valid";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", 422, never, "The Idempotency-Key was used for another request";
     ROUTE_NOT_FOUND = "route_not_found", 404, never, "There is no such route";
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, never, "The route does not take this method";
     ID_INVALID = "id_invalid", 400, never, "An id is not valid";
@@ -99,10 +100,32 @@ codes! {
     DEADLINE_EXCEEDED = "deadline_exceeded", 504, again, "There was no answer in time";
     OUTCOME_UNKNOWN = "outcome_unknown", 503, again, "It is not known whether the request was done";
     UNKNOWN_TENANT = "unknown_tenant", 404, never, "There is no such tenant";
+    NOT_LEADER = "not_leader", 503, again, "No node answers for this entity at the moment";
     ENTITY_RESTARTING = "entity_restarting", 503, again, "An entity is restarting after a crash";
     ENTITY_CRASHED = "entity_crashed", 500, again, "An entity crashed on this request";
     DEAD_LETTERED = "dead_lettered", 500, never, "The request was set aside because it kept crashing";
     STORE_DAMAGED = "store_damaged", 500, never, "Stored data cannot be read";
+    // The cluster.
+    CLUSTER_NOT_FOUNDED = "cluster_not_founded", 503, again, "The cluster is not founded yet";
+    CLUSTER_ALREADY_FOUNDED = "cluster_already_founded", 409, never, "There is a cluster already";
+    CLUSTER_SETTING_INVALID = "cluster_setting_invalid", 422, never, "A setting of the cluster is out of its range";
+    CLUSTER_WRONG = "cluster_wrong", 409, never, "The node belongs to another cluster";
+    CLUSTER_PARTITIONS_WRONG = "cluster_partitions_wrong", 409, never, "The node has another number of partitions";
+    CLUSTER_TOO_FEW_NODES = "cluster_too_few_nodes", 409, never, "There are too few nodes";
+    CLUSTER_QUORUM_AT_RISK = "cluster_quorum_at_risk", 409, never, "Partitions would lose their quorum";
+    NODE_INTRODUCTION_INVALID = "node_introduction_invalid", 422, never, "What the node says of itself is not usable";
+    NODE_NUMBER_WRONG = "node_number_wrong", 409, never, "The cluster knows the node otherwise";
+    NODE_STORE_RETIRED = "node_store_retired", 409, never, "The data folder belonged to a node that left";
+    NODE_STORE_COPIED = "node_store_copied", 409, never, "The data folder is in use elsewhere";
+    NODE_ADDRESS_TAKEN = "node_address_taken", 409, never, "Another node has this address";
+    NODE_WIRE_INCOMPATIBLE = "node_wire_incompatible", 409, never, "The node's release is too far from the cluster's";
+    NODE_UNKNOWN = "node_unknown", 404, never, "There is no such node";
+    NODE_STATUS_WRONG = "node_status_wrong", 409, never, "The node's status does not allow this";
+    NODE_NOT_EMPTY = "node_not_empty", 409, never, "The node still holds replicas";
+    PARTITION_UNKNOWN = "partition_unknown", 404, never, "There is no such partition";
+    PARTITION_LEADER_INVALID = "partition_leader_invalid", 409, never, "The node cannot lead the partition";
+    REPLICA_MOVE_INVALID = "replica_move_invalid", 409, never, "The replica cannot move like this";
+    RECOVERY_INVALID = "recovery_invalid", 409, never, "This is no recovery of the partition";
     ADMIN_NOT_FOUND = "admin_not_found", 404, never, "The node has nothing by that name";
     INTERNAL = "internal", 500, again, "Something unexpected happened in the server";
 

@@ -1,0 +1,6 @@
+mod common;
+mod lanes;
+mod processes;
+mod proxy;
+mod rotation;
+mod strangers;
