@@ -11,6 +11,8 @@ pub struct Config {
     pub node: Node,
     /// The embedded store.
     pub store: Store,
+    /// The replicas of the partitions.
+    pub consensus: impresario_consensus::Options,
     /// The entities.
     pub host: impresario_host::Options,
     /// The bounds in front of the entities.
@@ -54,6 +56,11 @@ pub struct Store {
     pub dirty_soft_bytes: usize,
     /// Above this many bytes of rows in memory commits wait.
     pub dirty_hard_bytes: usize,
+    /// Memory for the newest entries of all logs together, in bytes: what is being replicated is
+    /// not read back from the disk.
+    pub recent_bytes: usize,
+    /// The most bytes of entries that wait to be written; more are taken when there is room.
+    pub queue_bytes: usize,
     /// The most bytes that one durable write of the log takes together.
     pub drain_bytes: usize,
     /// While several partitions are busy, a durable write waits at most this many microseconds for
@@ -95,6 +102,7 @@ impl Default for Node {
 impl Default for Store {
     fn default() -> Self {
         let defaults = impresario_redb::Options::new("", 1);
+        let replicas = impresario_redb::ReplicaOptions::new("", 1);
         Self {
             state_cache_bytes: defaults.state_cache_bytes,
             log_cache_bytes: defaults.log_cache_bytes,
@@ -102,6 +110,8 @@ impl Default for Store {
                 .unwrap_or(u64::MAX),
             dirty_soft_bytes: defaults.dirty_soft_bytes,
             dirty_hard_bytes: defaults.dirty_hard_bytes,
+            recent_bytes: replicas.recent_bytes,
+            queue_bytes: replicas.queue_bytes,
             drain_bytes: defaults.drain_bytes,
             gather_us: u64::try_from(defaults.gather.as_micros()).unwrap_or(u64::MAX),
         }

@@ -1,7 +1,9 @@
 //! One node, put together: store, vault, entities, outbox, edge.
 
+mod alone;
 mod codes;
 mod compose;
+mod identity;
 mod logs;
 mod meters;
 mod policies;

@@ -15,6 +15,7 @@
 //! state. The functions block for disk reads (usually microseconds; a whole timeline may take
 //! longer), so an asynchronous caller moves the long ones to a blocking thread.
 
+mod census;
 mod counts;
 mod cursor;
 mod directory;

@@ -1,13 +1,17 @@
 //! `cargo xtask ci`: what must hold before a change is merged, in the order in which a person
 //! would look.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
 use crate::step::{cargo, run as call, say, seconds, step, succeeds};
 use crate::{bench, demo, floorplan, tidy, verify};
+
+/// The version that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
 
 struct Outcome {
     name: &'static str,
@@ -42,14 +46,41 @@ fn attempt(name: &'static str, work: impl FnOnce() -> Result<()>) -> Outcome {
 
 /// Licences, advisories and who may name which outside crate.
 fn deny(root: &Path) -> Result<()> {
-    if succeeds("cargo", &["deny", "--version"]) {
-        return call(&mut cargo(root, &["deny", "--workspace", "check"]));
+    let Some(program) = cargo_deny(root) else {
+        say("   skipped: cargo-deny is not installed and could not be");
+        say("   the outside names it guards are also guarded by `cargo xtask floorplan`");
+        return Ok(());
+    };
+    let deny = |args: &[&str]| {
+        let mut command = Command::new(&program);
+        command.current_dir(root).arg("--workspace").args(args);
+        command
+    };
+    call(&mut deny(&["check", "bans", "licenses", "sources"]))?;
+    // The advisories are a database on the net: no judgement without it, and none from an old copy.
+    if call(&mut deny(&["fetch", "db"])).is_err() {
+        say("   skipped: the advisories cannot be fetched from here");
+        return Ok(());
     }
-    say(
-        "   skipped: cargo-deny is not installed (`cargo install --locked cargo-deny`, some minutes)",
-    );
-    say("   the outside names it guards are also guarded by `cargo xtask floorplan`");
-    Ok(())
+    call(&mut deny(&["check", "--disable-fetch", "advisories"]))
+}
+
+/// The machine's own cargo-deny, or ours in `target/tools`, built there the first time (two minutes on
+/// two cores, unoptimized: it runs for seconds).
+fn cargo_deny(root: &Path) -> Option<PathBuf> {
+    if succeeds("cargo-deny", &["--version"]) {
+        return Some(PathBuf::from("cargo-deny"));
+    }
+    let tools = root.join("target/tools");
+    let program = tools.join("bin/cargo-deny");
+    if !program.exists() {
+        say("   cargo-deny is not installed: building it once into target/tools");
+        let mut install = cargo(root, &["install", "--locked", "--debug", "--quiet"]);
+        install.args(["--version", CARGO_DENY, "--root"]).arg(&tools).arg("cargo-deny");
+        // Built in a folder of its own, which cargo removes.
+        call(install.env_remove("CARGO_TARGET_DIR")).ok()?;
+    }
+    Some(program)
 }
 
 fn sum_up(outcomes: &[Outcome], total: Duration) -> Result<()> {

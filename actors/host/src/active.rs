@@ -17,6 +17,7 @@ use crate::idempotency::Unsettled;
 use crate::kind::{Kind, Pending, Shared};
 use crate::load::load;
 use crate::partition::PartitionHandle;
+use crate::seen::Seen;
 use crate::turn::{Group, Question};
 use crate::writes::Ledger;
 use crate::{Failure, turn};
@@ -52,6 +53,7 @@ pub(crate) struct Live<E: Entity> {
     /// Counts turns that were submitted.
     pub(crate) turn: u64,
     pub(crate) unsettled: Unsettled<E::Reply>,
+    pub(crate) seen: Seen,
     /// Events that the store may not have yet.
     pub(crate) tail: VecDeque<Recent<E>>,
 }
@@ -163,6 +165,7 @@ impl<E: Entity> Live<E> {
             snapshot_seq: loaded.snapshot_seq,
             turn: 0,
             unsettled: Unsettled::default(),
+            seen: Seen::default(),
             tail: VecDeque::new(),
         })
     }
@@ -194,6 +197,13 @@ impl<E: Entity> Start<E> {
 impl<E: Entity> Start<E> {
     pub(crate) fn partition(&self) -> &PartitionHandle {
         self.core.partition(&self.key)
+    }
+
+    /// Whether what a turn came to depends on nothing that waits for a commit, and was read while
+    /// this node certainly led.
+    pub(crate) fn may_answer_at_once(&self) -> bool {
+        self.shared.pending() == 1
+            && self.partition().is_certain(&*self.core.journal, self.core.partition_of(&self.key))
     }
 
     /// If the entity crashed lately: the encoded command and its hash, unless it was set aside.

@@ -141,11 +141,12 @@ impl<E: Entity> Kind<E> {
         let count = commands.len();
         let (reply, answers) = oneshot::channel();
         let sent = Instant::now();
+        let epoch = core.partition(key).epoch.load(Ordering::SeqCst);
         let group = Group { commands, timer, sent, permit, reply };
         let failure = match self.send(core, key, |pending| Message::Commands(group, pending)) {
             Ok(()) => match answers.await {
                 Ok(answers) => return answers,
-                Err(_) => Failure::Crashed,
+                Err(_) => vanished(core, key, epoch),
             },
             Err(failure) => failure,
         };
@@ -161,9 +162,23 @@ impl<E: Entity> Kind<E> {
         permit: Permit,
     ) -> Result<E::Answer, Failure> {
         let (reply, answer) = oneshot::channel();
+        let epoch = core.partition(key).epoch.load(Ordering::SeqCst);
         let question = Question { query, envelope, permit, reply };
         self.send(core, key, |pending| Message::Question(question, pending))?;
-        answer.await.unwrap_or(Err(Failure::Crashed))
+        answer.await.unwrap_or_else(|_| Err(vanished(core, key, epoch)))
+    }
+}
+
+/// Why a message was dropped with the mailbox it was in: its entity crashed, or the partition's
+/// activations were thrown away. Nothing was done with it.
+fn vanished(core: &Core, key: &EntityKey, epoch: u64) -> Failure {
+    let partition = core.partition(key);
+    match partition.check() {
+        Err(failure) => failure,
+        Ok(()) if partition.epoch.load(Ordering::SeqCst) != epoch => {
+            Failure::NotLeader { leader: None }
+        }
+        Ok(()) => Failure::Crashed,
     }
 }
 

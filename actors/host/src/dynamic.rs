@@ -6,14 +6,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, decode};
+use impresario_kernel::{Coded, Entity, EntityKey, PartitionId, Stored, Timestamp, decode, encode};
 
 use crate::active::Message;
 use crate::host::Core;
 use crate::info::{EntityInfo, KindInfo};
 use crate::janitor::Excess;
 use crate::kind::{Kind, Slot};
-use crate::{AskError, Envelope, Failure};
+use crate::{AskError, Envelope, Failure, Permit};
 
 /// A durable timer that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,23 @@ pub(crate) trait AnyKind: Send + Sync {
         command: &'a [u8],
         envelope: Envelope,
     ) -> Boxed<'a, Result<Result<(), &'static str>, Failure>>;
+    /// Decides encoded commands in one turn, each on its own; the answers are encoded too.
+    fn carry<'a>(
+        &'a self,
+        core: &'a Arc<Core>,
+        key: EntityKey,
+        commands: Vec<(Vec<u8>, Envelope)>,
+        permit: Permit,
+    ) -> Boxed<'a, Vec<Carried>>;
+    /// Answers an encoded question.
+    fn carry_query<'a>(
+        &'a self,
+        core: &'a Arc<Core>,
+        key: EntityKey,
+        query: &'a [u8],
+        envelope: Envelope,
+        permit: Permit,
+    ) -> Boxed<'a, Result<Vec<u8>, Failure>>;
     /// Passivates what is idle since before `idle_since`, and so much of the least recently used.
     fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, excess: Excess);
     fn drop_matching(&self, matches: &dyn Fn(&EntityKey) -> bool);
@@ -130,6 +147,49 @@ impl<E: Entity> AnyKind for Arc<Kind<E>> {
         })
     }
 
+    fn carry<'a>(
+        &'a self,
+        core: &'a Arc<Core>,
+        key: EntityKey,
+        commands: Vec<(Vec<u8>, Envelope)>,
+        permit: Permit,
+    ) -> Boxed<'a, Vec<Carried>> {
+        Box::pin(async move {
+            let decoded: Result<Vec<_>, _> = commands
+                .iter()
+                .map(|(bytes, envelope)| Ok((decode::<E::Command>(bytes)?, *envelope)))
+                .collect();
+            match decoded {
+                Ok(group) => {
+                    let answers = self.ask_group(core, &key, group, None, permit).await;
+                    answers.into_iter().map(Carried::of).collect()
+                }
+                // One of another release: the node that asked must not guess which.
+                Err(error) => {
+                    let error: impresario_kernel::CodecError = error;
+                    let failure = Failure::Unavailable(format!("not understood here: {error}"));
+                    commands.iter().map(|_| Carried::Failed(failure.clone())).collect()
+                }
+            }
+        })
+    }
+
+    fn carry_query<'a>(
+        &'a self,
+        core: &'a Arc<Core>,
+        key: EntityKey,
+        query: &'a [u8],
+        envelope: Envelope,
+        permit: Permit,
+    ) -> Boxed<'a, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            let query = decode::<E::Query>(query)
+                .map_err(|error| Failure::Unavailable(format!("not understood here: {error}")))?;
+            let answer = self.question(core, &key, query, envelope, permit).await?;
+            Ok(encode(&answer))
+        })
+    }
+
     fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, excess: Excess) {
         self.passivate_idle(core, idle_since, excess);
     }
@@ -164,6 +224,41 @@ impl<E: Entity> AnyKind for Arc<Kind<E>> {
             key,
             |_, slot| matches!(slot, Slot::Down { shared, .. } if shared.is_settled()),
         );
+    }
+}
+
+/// What became of a command that came from another node, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// The reply.
+    Replied(Vec<u8>),
+    /// The entity refused.
+    Rejected {
+        /// The stable code.
+        code: &'static str,
+        /// For people.
+        message: String,
+        /// For programs, as JSON.
+        detail: Option<String>,
+        /// The encoded rejection.
+        body: Vec<u8>,
+    },
+    /// The system failed.
+    Failed(Failure),
+}
+
+impl Carried {
+    fn of<R: Stored, J: Coded + Stored>(answer: Result<R, AskError<J>>) -> Self {
+        match answer {
+            Ok(reply) => Self::Replied(encode(&reply)),
+            Err(AskError::Rejected(rejection)) => Self::Rejected {
+                code: rejection.code(),
+                message: rejection.to_string(),
+                detail: rejection.detail(),
+                body: encode(&rejection),
+            },
+            Err(AskError::Failed(failure)) => Self::Failed(failure),
+        }
     }
 }
 

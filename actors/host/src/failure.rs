@@ -1,3 +1,4 @@
+use impresario_ids::NodeId;
 use impresario_kernel::Coded;
 
 /// Why the system could not do what was asked. Not the caller's mistake: asking again, with the
@@ -35,9 +36,18 @@ pub enum Failure {
         /// What the crash said.
         reason: String,
     },
+    /// The idempotency key was used before, with something else. Nothing was done.
+    #[error("the idempotency key was used with another content")]
+    KeyReused,
     /// The commit failed in a way that leaves open whether it is durable.
     #[error("the outcome is unknown: {0}")]
     OutcomeUnknown(String),
+    /// Another node decides for the entity, or none does at the moment. Nothing was done.
+    #[error("this node does not decide for the entity at the moment")]
+    NotLeader {
+        /// Who does, as far as this node knows.
+        leader: Option<NodeId>,
+    },
     /// The store cannot be used, or the node is stopping.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -57,7 +67,9 @@ impl Failure {
             Self::Restarting { .. } => "entity_restarting",
             Self::Crashed => "entity_crashed",
             Self::DeadLettered { .. } => "dead_lettered",
+            Self::KeyReused => "idempotency_key_reused",
             Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::NotLeader { .. } => "not_leader",
             Self::Unavailable(_) => "unavailable",
             Self::Damaged(_) => "store_damaged",
         }
@@ -70,11 +82,15 @@ impl Failure {
             Self::Overloaded { retry_after_ms, .. } | Self::Restarting { retry_after_ms, .. } => {
                 Some(*retry_after_ms)
             }
+            Self::NotLeader { .. } => Some(250),
             Self::DeadlineExceeded
             | Self::Crashed
             | Self::OutcomeUnknown(_)
             | Self::Unavailable(_) => Some(1_000),
-            Self::UnknownTenant | Self::DeadLettered { .. } | Self::Damaged(_) => None,
+            Self::UnknownTenant
+            | Self::DeadLettered { .. }
+            | Self::KeyReused
+            | Self::Damaged(_) => None,
         }
     }
 }

@@ -37,6 +37,14 @@ pub struct TimerChange {
 pub trait CommitHook: Send + Sync + 'static {
     /// What became durable in one item of a batch. At least one of the lists has an entry.
     fn committed(&self, partition: PartitionId, effects: Vec<NewEffect>, timers: Vec<TimerChange>);
+
+    /// This node has begun to decide for a partition, or ceased to. What was committed before it
+    /// began is in the store; what is committed afterwards is told by [`CommitHook::committed`].
+    /// After it ceased nothing of the partition may be carried out by this node. Told once at the
+    /// start for each partition.
+    fn leads(&self, partition: PartitionId, begun: bool) {
+        let _ = (partition, begun);
+    }
 }
 
 /// What an observer of a kind is told.

@@ -5,45 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use impresario_ids::{TenantId, TraceId};
-use impresario_journal::{Journal, ReadError, Table, Write};
+use impresario_journal::{Journal, KeyRange, ReadError, Table, Term, Visitor, Write};
 use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp};
 use impresario_rows::{DeadLetterRow, aad, decode_row};
 use impresario_vault::{Vault, VaultError};
 use parking_lot::RwLock;
-use ractor::{Actor, ActorRef};
+use ractor::ActorRef;
 use tokio::sync::oneshot;
 
+use crate::builder::HostParts;
 use crate::clock::Clock;
-use crate::dynamic::{FiredTimer, Kinds};
-use crate::janitor::{Excess, Janitor, Sweep};
-use crate::kind::Kind;
+use crate::dynamic::{Carried, FiredTimer, Kinds};
+use crate::janitor::{Excess, Sweep};
 use crate::load::load;
-use crate::partition::{EVERY_EPOCH, Item, PartitionActor, PartitionHandle, PartitionParts};
-use crate::{
-    AskError, CommitHook, Deadline, EntityInfo, Envelope, Failure, KindInfo, Loaded, Observer,
-    Options, Permit, PolicySource,
-};
-
-/// What a host stands on.
-pub struct HostParts {
-    /// Where everything becomes durable.
-    pub journal: Arc<dyn Journal>,
-    /// The tenants' data keys.
-    pub vault: Arc<Vault>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// How to run.
-    pub options: Options,
-    /// Chance: 64 random bits, different at each start.
-    pub seed: u64,
-}
-
-/// A host to be: kinds and hooks are added, then it is started.
-pub struct HostBuilder {
-    parts: HostParts,
-    kinds: Kinds,
-    hooks: Vec<Arc<dyn CommitHook>>,
-}
+use crate::partition::{Item, PartitionHandle};
+use crate::{AskError, Deadline, EntityInfo, Envelope, Failure, KindInfo, Loaded, Options, Permit};
 
 /// Runs the entities of this node. A handle: cheap to clone.
 #[derive(Clone)]
@@ -76,68 +52,17 @@ impl std::fmt::Debug for Host {
     }
 }
 
-impl std::fmt::Debug for HostParts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HostParts").field("options", &self.options).finish_non_exhaustive()
-    }
+pub(crate) fn unavailable(error: impl std::fmt::Display) -> Failure {
+    Failure::Unavailable(error.to_string())
 }
 
-impl std::fmt::Debug for HostBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HostBuilder").field("parts", &self.parts).finish_non_exhaustive()
-    }
-}
-
-impl HostBuilder {
-    /// A host without kinds.
-    #[must_use]
-    pub fn new(parts: HostParts) -> Self {
-        let kinds = Kinds::new(parts.journal.partitions());
-        Self { parts, kinds, hooks: Vec::new() }
-    }
-
-    /// Adds a kind of entity, where its policy comes from, and who observes its events.
-    #[must_use]
-    pub fn entity<E: Entity>(
-        mut self,
-        policy: Arc<dyn PolicySource<E::Policy>>,
-        observers: Vec<Observer<E>>,
+impl Host {
+    pub(crate) fn of(
+        parts: HostParts,
+        kinds: Kinds,
+        shared_kinds: Arc<OnceLock<Kinds>>,
+        partitions: Vec<PartitionHandle>,
     ) -> Self {
-        self.kinds.insert::<E>(Kind::new(policy, observers));
-        self
-    }
-
-    /// Adds a hook that learns of effects and timers.
-    #[must_use]
-    pub fn hook(mut self, hook: Arc<dyn CommitHook>) -> Self {
-        self.hooks.push(hook);
-        self
-    }
-
-    /// Starts the partitions' actors. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// If an actor cannot be started.
-    pub async fn start(self) -> Result<Host, Failure> {
-        let Self { parts, kinds, hooks } = self;
-        let shared_kinds = Arc::new(OnceLock::new());
-        let mut partitions = Vec::with_capacity(usize::from(parts.journal.partitions()));
-        for number in 0..parts.journal.partitions() {
-            let failed = Arc::new(OnceLock::new());
-            let epoch = Arc::new(AtomicU64::new(0));
-            let arguments = PartitionParts {
-                id: PartitionId(number),
-                journal: Arc::clone(&parts.journal),
-                hooks: hooks.clone(),
-                kinds: Arc::clone(&shared_kinds),
-                failed: Arc::clone(&failed),
-                epoch: Arc::clone(&epoch),
-                batch_bytes_max: parts.options.batch_bytes_max,
-            };
-            let (actor, _ended) =
-                Actor::spawn(None, PartitionActor, arguments).await.map_err(unavailable)?;
-            partitions.push(PartitionHandle { actor, failed, epoch });
-        }
         let core = Arc::new(Core {
             journal: parts.journal,
             vault: parts.vault,
@@ -147,23 +72,19 @@ impl HostBuilder {
             seeds: AtomicU64::new(parts.seed),
             turns: RwLock::new(()),
         });
+        // The partitions' actors hold the same place; nobody else fills it.
         let _ = shared_kinds.set(kinds);
         let none = Kinds::new(1);
-        let host = Host {
+        Self {
             inner: Arc::new(Inner { core, kinds: shared_kinds, none, janitor: OnceLock::new() }),
-        };
-        let (janitor, _ended) =
-            Actor::spawn(None, Janitor, host.clone()).await.map_err(unavailable)?;
-        let _ = host.inner.janitor.set(janitor);
-        Ok(host)
+        }
     }
-}
 
-fn unavailable(error: impl std::fmt::Display) -> Failure {
-    Failure::Unavailable(error.to_string())
-}
+    /// Remembers the janitor, to stop it with the host.
+    pub(crate) fn swept_by(&self, janitor: ActorRef<Sweep>) {
+        let _ = self.inner.janitor.set(janitor);
+    }
 
-impl Host {
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.inner.core
     }
@@ -243,6 +164,34 @@ impl Host {
         self.kinds().typed::<E>()?.question(self.core(), key, query, envelope, permit).await
     }
 
+    /// As [`Host::ask_many`], for commands that came encoded from another node.
+    pub async fn carry(
+        &self,
+        key: &EntityKey,
+        commands: Vec<(Vec<u8>, Envelope)>,
+        permit: Permit,
+    ) -> Vec<Carried> {
+        match self.kinds().coded(key.kind) {
+            Ok(kind) => kind.carry(self.core(), *key, commands, permit).await,
+            Err(failure) => commands.iter().map(|_| Carried::Failed(failure.clone())).collect(),
+        }
+    }
+
+    /// As [`Host::query`], for a question that came encoded from another node.
+    ///
+    /// # Errors
+    /// Why the system could not answer.
+    pub async fn carry_query(
+        &self,
+        key: &EntityKey,
+        query: &[u8],
+        envelope: Envelope,
+        permit: Permit,
+    ) -> Result<Vec<u8>, Failure> {
+        let kind = self.kinds().coded(key.kind)?;
+        kind.carry_query(self.core(), *key, query, envelope, permit).await
+    }
+
     /// Reads an entity from the store without activating it. May be older than its last commit.
     ///
     /// # Errors
@@ -291,13 +240,15 @@ impl Host {
             .partitions
             .get(usize::from(partition.0))
             .ok_or_else(|| Failure::Unavailable(format!("no partition {partition} here")))?;
+        // In the reign that the caller saw, or not at all.
+        let epoch = handle.epoch.load(Ordering::SeqCst);
         handle.check()?;
         let (reply, outcome) = oneshot::channel();
         let release = Box::new(move |outcome: &Result<(), Failure>| {
             // Whoever asked may be gone.
             let _ = reply.send(outcome.clone());
         });
-        handle.submit(Item { writes, ..Item::empty(EVERY_EPOCH, release) });
+        handle.submit(Item { writes, ..Item::empty(epoch, release) });
         outcome.await.unwrap_or_else(|_| Err(unavailable("the node is stopping")))
     }
 
@@ -378,13 +329,19 @@ impl Host {
         self.kinds().coded(key.kind)?.show(self.core(), key).await
     }
 
+    /// The term under which this node decides for a partition, if it does.
+    #[must_use]
+    pub fn leads(&self, partition: PartitionId) -> Option<Term> {
+        self.core().partitions.get(usize::from(partition.0))?.standing.read().check().ok()
+    }
+
     /// The partitions that are out of service, and why.
     #[must_use]
     pub fn failed_partitions(&self) -> HashMap<PartitionId, String> {
         (0_u16..)
             .zip(&self.core().partitions)
             .filter_map(|(number, handle)| {
-                Some((PartitionId(number), handle.failed.get()?.clone()))
+                Some((PartitionId(number), handle.standing.read().failure()?.to_owned()))
             })
             .collect()
     }
@@ -447,6 +404,16 @@ impl Core {
         row_key: &[u8],
     ) -> Result<Option<Vec<u8>>, Failure> {
         Ok(self.journal.get(self.partition_of(key), table, row_key)?)
+    }
+
+    pub(crate) fn scan(
+        &self,
+        key: &EntityKey,
+        table: Table,
+        range: &KeyRange,
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), Failure> {
+        Ok(self.journal.scan(self.partition_of(key), table, range, false, visit)?)
     }
 
     pub(crate) fn open(

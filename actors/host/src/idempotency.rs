@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use impresario_journal::{Table, Write};
-use impresario_kernel::{Entity, EntityKey, Timestamp, decode, encode};
+use impresario_kernel::{Entity, EntityKey, Timestamp, encode};
 use impresario_rows::{aad, seen_key};
 
 use crate::host::Core;
@@ -39,16 +39,14 @@ impl<R: Clone> Unsettled<R> {
         }
     }
 
-    pub(crate) fn get(&self, key: IdempotencyKey) -> Option<&R> {
-        if self.places.is_empty() {
-            return self
-                .replies
-                .iter()
-                .find(|(_, known, _)| *known == key)
-                .map(|(_, _, reply)| reply);
-        }
-        let number = self.places.get(&key)?;
-        self.replies.get(number - self.forgotten).map(|(_, _, reply)| reply)
+    /// The reply, and the fingerprint of what the key was sent with.
+    pub(crate) fn get(&self, key: IdempotencyKey) -> Option<(u32, &R)> {
+        let found = if self.places.is_empty() {
+            self.replies.iter().find(|(_, known, _)| *known == key)
+        } else {
+            self.replies.get(self.places.get(&key)? - self.forgotten)
+        };
+        found.map(|(_, known, reply)| (known.content(), reply))
     }
 
     /// Forgets the replies of turns up to `turn`: the store has them now.
@@ -69,19 +67,23 @@ impl<R: Clone> Unsettled<R> {
     }
 }
 
-/// The reply that the store holds for this key within the horizon.
+/// The reply that the store holds for this key within the horizon, and the fingerprint of what the
+/// key was sent with.
 pub(crate) fn stored_reply<E: Entity>(
     core: &Core,
     entity: &EntityKey,
     key: IdempotencyKey,
     now: Timestamp,
-) -> Result<Option<E::Reply>, Failure> {
-    let today = now.day();
-    for day in (today - i64::from(core.options.seen_days.max(1))..=today).rev() {
+) -> Result<Option<(u32, E::Reply)>, Failure> {
+    for day in core.options.seen_horizon(now).rev() {
         let row_key = seen_key(entity, day, key.as_bytes());
         let Some(sealed) = core.get(entity, Table::Seen, &row_key)? else { continue };
         let plain = core.open(entity.tenant, Table::Seen, &row_key, &sealed)?;
-        return decode(&plain).map(Some).map_err(|error| Failure::Damaged(error.to_string()));
+        let mut decoder = minicbor::Decoder::new(&plain);
+        let reply = decoder.decode().map_err(|error| Failure::Damaged(error.to_string()))?;
+        let rest = plain.get(decoder.position()..).unwrap_or_default();
+        let content = rest.try_into().map_or(0, u32::from_le_bytes);
+        return Ok(Some((content, reply)));
     }
     Ok(None)
 }
@@ -95,9 +97,13 @@ pub(crate) fn remember<E: Entity>(
     reply: &E::Reply,
 ) -> Result<Write, Failure> {
     let row_key = seen_key(entity, now.day(), key.as_bytes());
+    let mut plain = encode(reply);
+    if key.content() != 0 {
+        plain.extend_from_slice(&key.content().to_le_bytes());
+    }
     let value = core
         .vault
-        .seal(entity.tenant, &aad(Table::Seen, &row_key), &encode(reply))
+        .seal(entity.tenant, &aad(Table::Seen, &row_key), &plain)
         .map_err(Failure::from)?;
     Ok(Write::Put { table: Table::Seen, key: row_key, value })
 }
@@ -124,7 +130,7 @@ mod tests {
                     model.push((turn, number));
                 }
                 for (_, known) in &model {
-                    proptest::prop_assert_eq!(unsettled.get(IdempotencyKey::of(&known.to_le_bytes())), Some(known));
+                    proptest::prop_assert_eq!(unsettled.get(IdempotencyKey::of(&known.to_le_bytes())), Some((0, known)));
                 }
                 proptest::prop_assert_eq!(unsettled.replies.len(), model.len());
             }

@@ -22,6 +22,7 @@
 //! What it is not: a router (no permits here), a store, or the place where effects are carried out.
 
 mod active;
+mod builder;
 pub mod clock;
 mod crash;
 mod deliver;
@@ -38,13 +39,17 @@ mod kind;
 mod load;
 mod options;
 mod partition;
+mod seen;
+mod standing;
 mod turn;
 mod writes;
 
+pub use builder::{HostBuilder, HostParts};
+pub use dynamic::Carried;
 pub use envelope::{Deadline, Envelope, IdempotencyKey, Permit};
 pub use failure::{AskError, Failure};
 pub use hooks::{CommitHook, Committed, NewEffect, NoPolicy, Observer, PolicySource, TimerChange};
-pub use host::{Host, HostBuilder, HostParts};
+pub use host::Host;
 pub use info::{EntityInfo, KindInfo};
 pub use load::Loaded;
 pub use options::Options;

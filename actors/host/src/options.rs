@@ -1,3 +1,4 @@
+use impresario_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How the host runs its entities.
@@ -45,5 +46,13 @@ impl Default for Options {
             batch_bytes_max: 8 << 20,
             history_events_max: 100_000,
         }
+    }
+}
+
+impl Options {
+    /// The days whose idempotency keys count, from the oldest to the one under way.
+    pub(crate) fn seen_horizon(&self, now: Timestamp) -> std::ops::RangeInclusive<i64> {
+        let today = now.day();
+        today - i64::from(self.seen_days.max(1))..=today
     }
 }

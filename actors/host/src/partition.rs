@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use impresario_journal::{Batch, CommitError, CommitIndex, Journal, Term, Write};
+use impresario_journal::{Batch, CommitError, Journal, Term, Write};
 use impresario_kernel::PartitionId;
+use parking_lot::RwLock;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::dynamic::Kinds;
+use crate::standing::Standing;
 use crate::writes::{Merged, size_of};
 use crate::{CommitHook, Failure, NewEffect, TimerChange};
 
@@ -17,7 +19,7 @@ pub(crate) type Release = Box<dyn FnOnce(&Result<(), Failure>) + Send>;
 
 /// What one turn wants committed, and what leaves when it is.
 pub(crate) struct Item {
-    /// The epoch of the activation that decided it, or [`EVERY_EPOCH`].
+    /// The partition's epoch when it was decided.
     pub(crate) epoch: u64,
     pub(crate) writes: Vec<Write>,
     pub(crate) effects: Vec<NewEffect>,
@@ -25,9 +27,6 @@ pub(crate) struct Item {
     /// Called once, in submission order, with the outcome of the batch.
     pub(crate) release: Release,
 }
-
-/// For items that do not depend on an activation's state.
-pub(crate) const EVERY_EPOCH: u64 = u64::MAX;
 
 impl Item {
     /// Writes nothing; is released after everything submitted before it.
@@ -38,15 +37,17 @@ impl Item {
 
 pub(crate) enum PartitionMessage {
     Submit(Item),
-    Committed(Result<CommitIndex, CommitError>, Instant),
+    /// A batch is durable, or a reign confirmed; or not.
+    Settled(Result<(), CommitError>, Instant),
+    /// The partition's leadership may have changed.
+    Stand,
 }
 
 /// A partition as its entities see it.
 #[derive(Clone)]
 pub(crate) struct PartitionHandle {
     pub(crate) actor: ActorRef<PartitionMessage>,
-    /// Set once, when a commit failed: nothing is decided or committed here any more.
-    pub(crate) failed: Arc<OnceLock<String>>,
+    pub(crate) standing: Arc<RwLock<Standing>>,
     /// Counts how often the partition's activations were thrown away. What an activation of an
     /// earlier epoch still submits was decided on something that never became true.
     pub(crate) epoch: Arc<AtomicU64>,
@@ -54,7 +55,12 @@ pub(crate) struct PartitionHandle {
 
 impl PartitionHandle {
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        self.failed.get().map_or(Ok(()), |reason| Err(Failure::Unavailable(reason.clone())))
+        self.standing.read().check().map(|_| ())
+    }
+
+    /// Whether an answer that depends on nothing uncommitted may leave at once.
+    pub(crate) fn is_certain(&self, journal: &dyn Journal, id: PartitionId) -> bool {
+        self.standing.read().check().is_ok_and(|term| journal.is_certain(id, term))
     }
 
     /// Hands an item over. If the partition is gone, the item is released as failed.
@@ -74,7 +80,7 @@ pub(crate) struct PartitionParts {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) hooks: Vec<Arc<dyn CommitHook>>,
     pub(crate) kinds: Arc<OnceLock<Kinds>>,
-    pub(crate) failed: Arc<OnceLock<String>>,
+    pub(crate) standing: Arc<RwLock<Standing>>,
     pub(crate) epoch: Arc<AtomicU64>,
     pub(crate) batch_bytes_max: usize,
 }
@@ -85,6 +91,8 @@ pub(crate) struct Committer {
     pending: Vec<Item>,
     /// In the batch under way.
     in_flight: Option<Vec<Item>>,
+    /// Whether the hooks were told that this node leads.
+    told: Option<bool>,
     meters: Meters,
 }
 
@@ -107,7 +115,7 @@ impl Actor for PartitionActor {
             batch_items: metrics::histogram!("impresario_commit_items"),
             commit_seconds: metrics::histogram!("impresario_commit_seconds"),
         };
-        Ok(Committer { parts, pending: Vec::new(), in_flight: None, meters })
+        Ok(Committer { parts, pending: Vec::new(), in_flight: None, told: None, meters })
     }
 
     async fn handle(
@@ -118,7 +126,8 @@ impl Actor for PartitionActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             PartitionMessage::Submit(item) => committer.take(item),
-            PartitionMessage::Committed(outcome, since) => committer.settle(outcome, since),
+            PartitionMessage::Settled(outcome, since) => committer.settle(outcome, since),
+            PartitionMessage::Stand => committer.stand(),
         }
         committer.propose(&myself);
         Ok(())
@@ -141,30 +150,46 @@ impl Committer {
     /// Starts a commit of everything that is ready, unless one is under way.
     fn propose(&mut self, myself: &ActorRef<PartitionMessage>) {
         while self.in_flight.is_none() && !self.pending.is_empty() {
-            if let Some(reason) = self.parts.failed.get() {
-                let outcome = Err(Failure::Unavailable(reason.clone()));
-                release(std::mem::take(&mut self.pending), &outcome, None);
-                return;
-            }
+            let term = match self.parts.standing.read().check() {
+                Ok(term) => term,
+                Err(failure) => {
+                    let outcome = Err(failure);
+                    release(std::mem::take(&mut self.pending), &outcome, None);
+                    return;
+                }
+            };
             let (items, writes) = self.take_batch();
-            if writes.is_empty() {
+            if !writes.is_empty() {
+                self.meters.batch_items.record(items.len() as f64);
+                self.in_flight = Some(items);
+                self.commit(term, writes, myself.clone());
+            } else if self.parts.journal.is_certain(self.parts.id, term) {
                 release(items, &Ok(()), Some(&self.parts));
-                continue;
+            } else {
+                self.in_flight = Some(items);
+                self.confirm(term, myself.clone());
             }
-            #[expect(clippy::cast_precision_loss, reason = "a metric")]
-            self.meters.batch_items.record(items.len() as f64);
-            self.in_flight = Some(items);
-            self.commit(writes, myself.clone());
         }
     }
 
-    fn commit(&self, writes: Vec<Write>, myself: ActorRef<PartitionMessage>) {
-        let batch = Batch { partition: self.parts.id, term: Term(0), writes };
+    fn commit(&self, term: Term, writes: Vec<Write>, myself: ActorRef<PartitionMessage>) {
+        let batch = Batch { partition: self.parts.id, term, writes };
         let since = Instant::now();
         let outcome = self.parts.journal.commit(batch);
         tokio::spawn(async move {
+            let outcome = outcome.await.map(|_| ());
             // An actor that is gone has released its items already.
-            let _ = myself.send_message(PartitionMessage::Committed(outcome.await, since));
+            let _ = myself.send_message(PartitionMessage::Settled(outcome, since));
+        });
+    }
+
+    /// Nothing to write, but what was read must still have been true.
+    fn confirm(&self, term: Term, myself: ActorRef<PartitionMessage>) {
+        let since = Instant::now();
+        let outcome = self.parts.journal.confirm(self.parts.id, term);
+        tokio::spawn(async move {
+            // As for a commit.
+            let _ = myself.send_message(PartitionMessage::Settled(outcome.await, since));
         });
     }
 
@@ -188,48 +213,94 @@ impl Committer {
         (items, merged.into_writes())
     }
 
-    fn settle(&mut self, outcome: Result<CommitIndex, CommitError>, since: Instant) {
+    fn settle(&mut self, outcome: Result<(), CommitError>, since: Instant) {
         self.meters.commit_seconds.record(since.elapsed().as_secs_f64());
         let Some(items) = self.in_flight.take() else { return };
         match outcome {
-            Ok(_) => release(items, &Ok(()), Some(&self.parts)),
+            Ok(()) => release(items, &Ok(()), Some(&self.parts)),
             Err(error) => self.fail(items, &error),
+        }
+    }
+
+    /// Takes over what the journal says of the partition's leadership. A reign that ended takes its
+    /// activations and what they have submitted with it; a batch under way still ends as it ends.
+    fn stand(&mut self) {
+        let told = self.parts.journal.leadership(self.parts.id);
+        let next = self.parts.standing.read().next(told);
+        if let Some(next) = next {
+            tracing::info!(partition = self.parts.id.0, standing = ?next, "leadership changed");
+            // A reign that follows another at once is still another one.
+            self.tell(false);
+            *self.parts.standing.write() = next;
+            self.throw_away(Failure::NotLeader { leader: told.leader() });
+        }
+        let leads = self.parts.standing.read().check().is_ok();
+        self.tell(leads);
+    }
+
+    fn tell(&mut self, leads: bool) {
+        if self.told != Some(leads) {
+            self.told = Some(leads);
+            self.parts.hooks.iter().for_each(|hook| hook.leads(self.parts.id, leads));
         }
     }
 
     fn take(&mut self, item: Item) {
         if item.epoch < self.parts.epoch.load(Ordering::SeqCst) {
-            (item.release)(&Err(Failure::Unavailable(
-                "decided on what was not committed".to_owned(),
-            )));
+            let ended = match self.parts.standing.read().check() {
+                Ok(_) => Failure::NotLeader { leader: None },
+                Err(failure) => failure,
+            };
+            (item.release)(&Err(ended));
         } else {
             self.pending.push(item);
         }
     }
 
-    /// Throws the partition's activations away, and what was decided on top of the failed batch.
-    /// Unless the store said that nothing changed, the partition goes out of service.
+    /// A commit failed: whatever was decided on top of it goes too. Unless the store said that
+    /// nothing changed, the partition is out of service for the rest of the reign.
     fn fail(&mut self, items: Vec<Item>, error: &CommitError) {
-        tracing::error!(partition = self.parts.id.0, error = %error, "commit failed");
-        metrics::counter!("impresario_commit_failures_total").increment(1);
-        if !matches!(error, CommitError::TooLarge { .. }) {
-            let _ = self.parts.failed.set(error.to_string());
+        let term = self.parts.standing.read().check().unwrap_or_default();
+        let failure = failure_of(error);
+        if let Some(standing) = Standing::after(error, term) {
+            *self.parts.standing.write() = standing;
         }
+        if matches!(failure, Failure::NotLeader { .. }) {
+            tracing::info!(partition = self.parts.id.0, error = %error, "commit refused");
+        } else {
+            tracing::error!(partition = self.parts.id.0, error = %error, "commit failed");
+            metrics::counter!("impresario_commit_failures_total").increment(1);
+        }
+        // Nobody who is answered now may find an activation that knows more than the store.
+        self.drop_activations();
+        release(items, &Err(failure.clone()), None);
+        let later = match failure {
+            Failure::OutcomeUnknown(why) => Failure::Unavailable(why),
+            other => other,
+        };
+        release(std::mem::take(&mut self.pending), &Err(later), None);
+        self.stand();
+    }
+
+    fn throw_away(&mut self, failure: Failure) {
+        self.drop_activations();
+        release(std::mem::take(&mut self.pending), &Err(failure), None);
+    }
+
+    fn drop_activations(&self) {
         self.parts.epoch.fetch_add(1, Ordering::SeqCst);
         if let Some(kinds) = self.parts.kinds.get() {
             kinds.drop_partition(self.parts.id);
         }
-        release(items, &Err(failure_of(error)), None);
-        let outcome = Err(Failure::Unavailable(error.to_string()));
-        release(std::mem::take(&mut self.pending), &outcome, None);
     }
 }
 
 fn failure_of(error: &CommitError) -> Failure {
     match error {
         CommitError::Unknown(_) => Failure::OutcomeUnknown(error.to_string()),
-        CommitError::StaleTerm { .. }
-        | CommitError::TooLarge { .. }
+        CommitError::NotLeader { leader } => Failure::NotLeader { leader: *leader },
+        CommitError::StaleTerm { .. } => Failure::NotLeader { leader: None },
+        CommitError::TooLarge { .. }
         | CommitError::NoPartition(_)
         | CommitError::Failed(_)
         | CommitError::Closed => Failure::Unavailable(error.to_string()),

@@ -159,20 +159,25 @@ fn decide_one<E: Entity>(
 }
 
 fn seen_before<E: Entity>(
-    live: &Live<E>,
+    live: &mut Live<E>,
     start: &Start<E>,
     envelope: &Envelope,
     now: Timestamp,
 ) -> Result<Option<E::Reply>, Failure> {
     let Some(key) = envelope.key else { return Ok(None) };
-    if let Some(reply) = live.unsettled.get(key) {
-        return Ok(Some(reply.clone()));
-    }
     if live.seq == 0 {
-        // An entity without events has committed no keyed command.
-        return Ok(None);
+        live.seen.nothing_yet();
     }
-    stored_reply::<E>(&start.core, &start.key, key, now)
+    let found = match live.unsettled.get(key) {
+        Some((content, reply)) => Some((content, reply.clone())),
+        None if !live.seen.may_hold(&start.core, &start.key, key, now)? => None,
+        None => stored_reply::<E>(&start.core, &start.key, key, now)?,
+    };
+    match found {
+        Some((content, _)) if key.contradicts(content) => Err(Failure::KeyReused),
+        Some((_, reply)) => Ok(Some(reply)),
+        None => Ok(None),
+    }
 }
 
 fn decide<E: Entity>(
@@ -234,6 +239,7 @@ fn record<E: Entity>(
         && !decision.is_empty()
     {
         live.unsettled.insert(live.turn, key, decision.reply.clone());
+        live.seen.insert(key);
     }
     apply(live, start, turn, decision.events, now)?;
     Ok(Ok(decision.reply))
@@ -311,7 +317,7 @@ fn submit<E: Entity>(
     reply: oneshot::Sender<Answers<E>>,
     held: (Pending, Permit),
 ) {
-    if turn.ledger.is_empty() && start.shared.pending() == 1 {
+    if turn.ledger.is_empty() && start.may_answer_at_once() {
         drop(held);
         let _ = reply.send(turn.answers);
         return;
@@ -377,7 +383,7 @@ pub(crate) fn answer<E: Entity>(
         Err(panic) => (Err(Failure::Crashed), Err(Crash::of_panic(&*panic))),
     };
     let (reply, held) = (question.reply, (pending, question.permit));
-    if start.shared.pending() == 1 {
+    if start.may_answer_at_once() {
         drop(held);
         let _ = reply.send(answer);
         return ended;

@@ -50,8 +50,8 @@ pub trait Entity: Send + Sync + Sized + 'static {
     type Effect: Stored + Debug;
     /// The answer to a command. Stored beside the idempotency key.
     type Reply: Stored + Clone + Debug;
-    /// Why a command was refused.
-    type Rejection: Coded + Clone;
+    /// Why a command was refused. Encoded when the caller is on another node.
+    type Rejection: Coded + Clone + Stored;
     /// What it can be asked to tell.
     type Query: Stored + Debug;
     /// The answer to a query.

@@ -27,7 +27,7 @@ mod tests;
 pub use codec::{CodecError, decode, encode};
 pub use ctx::{Ctx, Rng};
 pub use decision::{Decision, IndexId, IndexOp, IndexRow, TimerName, TimerOp};
-pub use entity::{Coded, Entity, Needs};
+pub use entity::{Coded, Entity, Needs, Stored};
 pub use key::{EntityKey, EntityKind, KEY_LENGTH, KeyError, PartitionId};
 pub use personal::Personal;
 pub use time::Timestamp;

@@ -8,7 +8,7 @@ use impresario_tenant::Tenant;
 
 use crate::backoff;
 use crate::book::Row;
-use crate::parts::{Common, Origin, is_final};
+use crate::parts::{Common, Origin};
 use crate::work::Ask;
 
 /// What became of a row.
@@ -41,13 +41,8 @@ pub(crate) async fn ask(common: &Common, row: &Row<Ask>) -> Asked {
     };
     let Err(failure) = outcome else { return Asked::Done };
     let tries = row.tries.saturating_add(1);
-    let options = common.options();
-    let asked_ms = failure
-        .retry_after_ms()
-        .map_or(options.backoff_max_ms, |ms| i64::try_from(ms).unwrap_or(0));
     let seed = backoff::seed_of(&row.key, tries);
-    let wait_ms =
-        backoff::wait_ms(tries, options.backoff_ms, options.backoff_max_ms, seed, asked_ms);
+    let wait_ms = backoff::after(&failure, tries, common.options(), seed);
     tracing::debug!(entity.key = %row.source, code = failure.code(), tries, wait_ms, "entity message failed, asked again");
     metrics::counter!("impresario_outbox_retries_total", "code" => failure.code()).increment(1);
     Asked::Again { wait_ms }
@@ -68,7 +63,7 @@ async fn tell_segment(
         impresario_segment::Command::SweepFailed { version: *version, reason: code.to_owned() };
     let key = IdempotencyKey::of(&[b"refused/", &*row.key].concat());
     match common.ask::<Segment>(to, command, key, row.trace).await {
-        Err(AskError::Failed(failure)) if !is_final(&failure) => Err(failure),
+        Err(AskError::Failed(failure)) if !common.is_final(&failure, &row.key) => Err(failure),
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -89,7 +84,7 @@ where
     let code = match common.ask::<E>(to, command.clone(), key, row.trace).await {
         Ok(_) => return Ok(None),
         Err(AskError::Rejected(rejection)) => rejection.code(),
-        Err(AskError::Failed(failure)) if is_final(&failure) => {
+        Err(AskError::Failed(failure)) if common.is_final(&failure, &row.key) => {
             tracing::warn!(entity.key = %to, code = failure.code(), trace = %row.trace, "entity message dropped");
             return Ok(None);
         }
@@ -100,7 +95,7 @@ where
         .increment(1);
     let origin = Origin { key: &row.key, at: row.at, trace: row.trace };
     match common.set_aside::<E>(&to, command, code, &origin).await {
-        Err(failure) if !is_final(&failure) => Err(failure),
+        Err(failure) if !common.is_final(&failure, &row.key) => Err(failure),
         Ok(()) | Err(_) => Ok(Some(code)),
     }
 }

@@ -1,5 +1,7 @@
 //! One attempt to deliver one webhook message.
 
+use std::sync::Arc;
+
 use impresario_ids::{TenantId, TraceId};
 use impresario_journal::{Table, Write};
 use impresario_kernel::{Personal, Timestamp, encode};
@@ -12,8 +14,9 @@ use ractor::ActorRef;
 use crate::backoff::seed_of;
 use crate::book::RowKey;
 use crate::delivery::{DeliveryKey, DeliveryRow, DeliveryStatus, Sent, seal_delivery};
-use crate::parts::{Common, is_final};
+use crate::parts::Common;
 use crate::pump::PumpMessage;
+use crate::reign::Reign;
 use crate::work::{Content, Delivery};
 
 /// A delivery that is due.
@@ -21,6 +24,8 @@ use crate::work::{Content, Delivery};
 pub(crate) struct Job {
     /// Who is told what became of it.
     pub(crate) pump: ActorRef<PumpMessage>,
+    /// Within which it is attempted.
+    pub(crate) reign: Arc<Reign>,
     pub(crate) key: RowKey,
     pub(crate) tenant: TenantId,
     pub(crate) at: Timestamp,
@@ -202,7 +207,7 @@ async fn disable(common: &Common, job: &Job, reason: &'static str) -> Result<(),
     let key = IdempotencyKey::of(&[b"disable/", &*job.key].concat());
     tracing::warn!(tenant.id = %job.tenant, endpoint = %job.delivery.endpoint, reason, "webhook endpoint disabled");
     match common.ask::<Tenant>(impresario_tenant::key(job.tenant), command, key, job.trace).await {
-        Err(AskError::Failed(failure)) if !is_final(&failure) => Err(failure),
+        Err(AskError::Failed(failure)) if !common.is_final(&failure, &job.key) => Err(failure),
         // Refused: it was removed meanwhile.
         Ok(_) | Err(_) => Ok(()),
     }
@@ -210,13 +215,13 @@ async fn disable(common: &Common, job: &Job, reason: &'static str) -> Result<(),
 
 /// The system failed, not the endpoint: not counted as an attempt.
 fn failed(common: &Common, job: &Job, failure: &Failure, now: Timestamp) -> Then {
-    if is_final(failure) {
+    if common.is_final(failure, &job.key) {
         return Then::Done(vec![delete(job)]);
     }
     let wait_ms = failure.retry_after_ms().and_then(|ms| i64::try_from(ms).ok());
-    Then::Deferred(
-        now.plus_ms(wait_ms.unwrap_or(common.options().backoff_max_ms).max(1_000)).as_ms(),
-    )
+    let wait_ms = wait_ms.unwrap_or(common.options().backoff_max_ms);
+    let is_soon = matches!(failure, Failure::NotLeader { .. });
+    Then::Deferred(now.plus_ms(if is_soon { wait_ms } else { wait_ms.max(1_000) }).as_ms())
 }
 
 fn delete(job: &Job) -> Write {

@@ -1,5 +1,34 @@
 //! How long to wait before an entity is asked again.
 
+use impresario_router::Failure;
+
+use crate::Options;
+
+/// While another node decides, or none does, an entity is asked again after at most this, in
+/// milliseconds: a new leader is there within seconds, and being told who it is costs nothing.
+const LEADERLESS_MS_MAX: i64 = 2_000;
+
+/// The wait in milliseconds after `tries` tries of which the last ended in this failure.
+pub(crate) fn after(failure: &Failure, tries: u32, options: &Options, seed: u64) -> i64 {
+    let asked_ms = failure
+        .retry_after_ms()
+        .map_or(options.backoff_max_ms, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    let max_ms = match failure {
+        Failure::NotLeader { .. } => options.backoff_max_ms.min(LEADERLESS_MS_MAX),
+        Failure::Overloaded { .. }
+        | Failure::DeadlineExceeded
+        | Failure::UnknownTenant
+        | Failure::Restarting { .. }
+        | Failure::Crashed
+        | Failure::DeadLettered { .. }
+        | Failure::KeyReused
+        | Failure::OutcomeUnknown(_)
+        | Failure::Unavailable(_)
+        | Failure::Damaged(_) => options.backoff_max_ms,
+    };
+    wait_ms(tries, options.backoff_ms, max_ms, seed, asked_ms)
+}
+
 /// The wait in milliseconds after `tries` failed tries: `first_ms` doubled for each further one,
 /// up to `max_ms`; of that, the upper half is left to chance (`seed`), so that those who failed
 /// together do not come back together. Never less than `asked_ms`.
@@ -31,6 +60,15 @@ mod tests {
     fn waits_double_up_to_the_bound() {
         let upper: Vec<i64> = (1..8).map(|tries| wait_ms(tries, 100, 2_000, 50, 0)).collect();
         assert_eq!(upper, [100, 150, 250, 450, 850, 1_050, 1_050]);
+    }
+
+    #[test]
+    fn who_decides_no_more_is_asked_again_soon() {
+        let options = Options::default();
+        let failure = Failure::NotLeader { leader: None };
+        let waits: Vec<i64> = (1..9).map(|tries| after(&failure, tries, &options, 0)).collect();
+        assert_eq!(waits, [250, 250, 250, 400, 800, 1_000, 1_000, 1_000]);
+        assert_eq!(after(&Failure::Crashed, 40, &options, 0), 30_000);
     }
 
     proptest! {

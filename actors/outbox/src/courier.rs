@@ -26,6 +26,8 @@ const SPREAD_MS: u64 = 1_000;
 pub(crate) enum CourierMessage {
     /// A delivery is due.
     Offer(Box<Job>),
+    /// Reigns ended: what waits of them is thrown away.
+    Forget,
     /// Give this delivery back if it has not begun.
     Withdraw { tenant: TenantId, endpoint: EndpointId, key: RowKey },
     /// An attempt is over, and was reported to its pump.
@@ -88,6 +90,11 @@ impl Actor for CourierActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             CourierMessage::Offer(job) => courier.offer(&myself, job),
+            CourierMessage::Forget => {
+                for (tenant, endpoint) in courier.fair.waited_for() {
+                    courier.fair.take_waiting(tenant, endpoint, |job| job.reign.is_over());
+                }
+            }
             CourierMessage::Withdraw { tenant, endpoint, key } => {
                 let now_ms = courier.common.now().as_ms();
                 let found = courier.fair.take_waiting(tenant, endpoint, |job| job.key == key);
@@ -113,6 +120,9 @@ impl Actor for CourierActor {
 impl Courier {
     fn offer(&mut self, myself: &ActorRef<CourierMessage>, job: Box<Job>) {
         let now_ms = self.common.now().as_ms();
+        if job.reign.is_over() {
+            return;
+        }
         if self.draining {
             self.give_back(&job, now_ms);
             return;
@@ -220,7 +230,10 @@ const PANIC_WAIT_MS: i64 = 60_000;
 
 impl Guard {
     async fn run(mut self, common: &Common, last_success: Option<Timestamp>) {
-        let (then, health) = attempt(common, &self.job, last_success).await;
+        let reign = Arc::clone(&self.job.reign);
+        let attempted = reign.carry_out(attempt(common, &self.job, last_success)).await;
+        // Cut short by the end of the reign: the pump is gone, the courier has a worker back.
+        let (then, health) = attempted.unwrap_or((Then::Deferred(self.since_ms), Health::Unknown));
         self.tell(then, health);
     }
 

@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 
 use impresario_ids::{EndpointId, MessageId, TenantId, TraceId};
 use impresario_journal::{Journal, KeyRange, ReadError, Table};
-use impresario_kernel::{PartitionId, Personal, Timestamp, decode, encode};
+use impresario_kernel::{Personal, Timestamp, decode, encode};
 use impresario_router::Failure;
 use impresario_rows::aad;
 use impresario_vault::Vault;
 use minicbor::{Decode, Encode};
+
+use crate::places::held_here;
 
 /// Bytes of a key: tenant, endpoint, time, message.
 const KEY_LENGTH: usize = 16 + 16 + 8 + 16;
@@ -138,7 +140,8 @@ fn endpoint_prefix(tenant: TenantId, endpoint: EndpointId) -> Vec<u8> {
 }
 
 /// The newest deliveries to an endpoint, those decided before `before` (exclusive) if given, at most
-/// `limit`. Rows of all partitions are merged.
+/// `limit`. Rows of all partitions of which this node holds a replica are merged; of those that another
+/// node leads they may be a moment old.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -154,9 +157,9 @@ pub fn list_deliveries(
         range.to = before.to_bytes();
     }
     let mut found = Vec::new();
-    for number in 0..journal.partitions() {
+    for partition in held_here(journal) {
         let mut left = limit;
-        journal.scan(PartitionId(number), Table::Deliveries, &range, true, &mut |key, value| {
+        journal.scan(partition, Table::Deliveries, &range, true, &mut |key, value| {
             if left == 0 {
                 return ControlFlow::Break(());
             }
@@ -187,8 +190,8 @@ pub fn find_delivery(
 ) -> Result<Option<(DeliveryKey, DeliveryRow)>, ReadError> {
     let range = KeyRange::prefix(&endpoint_prefix(tenant, endpoint));
     let mut newest: Option<(DeliveryKey, DeliveryRow)> = None;
-    for number in 0..journal.partitions() {
-        journal.scan(PartitionId(number), Table::Deliveries, &range, true, &mut |key, value| {
+    for partition in held_here(journal) {
+        journal.scan(partition, Table::Deliveries, &range, true, &mut |key, value| {
             let Some(key) = DeliveryKey::from_bytes(key).filter(|key| key.message == message)
             else {
                 return ControlFlow::Continue(());

@@ -134,6 +134,12 @@ impl<J> Fair<J> {
         self.forget_if_empty(id, endpoint);
     }
 
+    /// The endpoints that something waits for.
+    pub(crate) fn waited_for(&self) -> Vec<(TenantId, EndpointId)> {
+        let tenants = self.tenants.iter();
+        tenants.flat_map(|(id, tenant)| tenant.turns.iter().map(|turn| (*id, *turn))).collect()
+    }
+
     /// Takes out what waits for an endpoint and is wanted.
     pub(crate) fn take_waiting(
         &mut self,
@@ -250,6 +256,7 @@ mod tests {
         assert!(fair.pop(|_| 0).is_none());
         assert!(fair.pop(|_| 1).is_some());
         assert!(fair.pop(|_| 1).is_none());
+        assert_eq!(fair.waited_for(), [(tenant(1), endpoint(1))]);
         assert_eq!(fair.take_waiting(tenant(1), endpoint(1), |job| *job == 2), [2]);
         assert_eq!(fair.take_waiting(tenant(1), endpoint(1), |_| true), [1]);
         assert_eq!(fair.waiting(), 0);

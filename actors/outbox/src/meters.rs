@@ -31,6 +31,12 @@ impl Meters {
         self.next.as_ms()
     }
 
+    /// Nothing is held here any more.
+    pub(crate) fn clear(&self) {
+        self.depth.set(0.0);
+        self.oldest_ms.set(0.0);
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "metrics")]
     pub(crate) fn measure<A>(&mut self, now: Timestamp, book: &Book<A>) {
         self.depth.set(book.len() as f64);

@@ -13,28 +13,31 @@ use crate::parts::Common;
 use crate::pump::{Order, Wish};
 use crate::supervisor::{Supervisor, SupervisorMessage, SupervisorStart};
 
-/// The running outbox of a node: a pump for effects and one for timers per partition, the workers
-/// for webhooks, and their supervisor.
+/// The running outbox of a node: a pump for effects and one for timers per partition for which this
+/// node decides, the workers for webhooks, and their supervisor.
 #[derive(Debug)]
 pub struct Outbox {
     common: Arc<Common>,
+    hook: Arc<Hook>,
     supervisor: ActorRef<SupervisorMessage>,
 }
 
 impl Outbox {
-    /// Starts carrying out what is durable and what becomes so. `hook` is the one that the host was
-    /// given. Must be called within a tokio runtime.
+    /// Starts carrying out what is durable and what becomes so, for each partition as long as this
+    /// node decides for it. `hook` is the one that the host was given. Must be called within a tokio
+    /// runtime.
     ///
     /// # Errors
     /// If an actor cannot be started.
     pub async fn start(parts: Parts, hook: Arc<Hook>) -> Result<Self, Failure> {
         let partitions = (0..parts.host.journal().partitions()).map(PartitionId).collect();
         let common = Arc::new(Common::new(parts));
-        let start = SupervisorStart { common: Arc::clone(&common), hook, partitions };
+        let start =
+            SupervisorStart { common: Arc::clone(&common), hook: Arc::clone(&hook), partitions };
         let (supervisor, _ended) = Actor::spawn(None, Supervisor, start)
             .await
             .map_err(|error| Failure::Unavailable(error.to_string()))?;
-        Ok(Self { common, supervisor })
+        Ok(Self { common, hook, supervisor })
     }
 
     /// Has every pump look at the clock again; for clocks that are moved by hand.
@@ -47,8 +50,9 @@ impl Outbox {
     /// dropped. A row that is not there (any more) is no error.
     ///
     /// # Errors
-    /// If the commit failed (it is tried again, and so may the caller), or the partition's pump does
-    /// not run right now.
+    /// If the commit failed (it is tried again, and so may the caller), the partition's pump does not
+    /// run right now, or another node decides for the row's partition ([`Failure::NotLeader`]): there
+    /// it can be dropped.
     pub async fn forget(&self, row_key: &[u8]) -> Result<(), Failure> {
         self.order(row_key, Wish::Forget).await
     }
@@ -58,8 +62,8 @@ impl Outbox {
     /// decided before; these are tried now. Returns when the try has begun, or nothing waits.
     ///
     /// # Errors
-    /// If the row cannot be read, there is no room for it right now, or the partition's pump does not
-    /// run.
+    /// If the row cannot be read, there is no room for it right now, the partition's pump does not
+    /// run, or another node decides for the row's partition ([`Failure::NotLeader`]).
     pub async fn retry(&self, row_key: &[u8]) -> Result<(), Failure> {
         self.order(row_key, Wish::Retry).await
     }
@@ -72,9 +76,14 @@ impl Outbox {
         let partition = self.common.parts.host.partition_of(&source);
         // If nobody takes it, the answer is dropped.
         let _ = self.supervisor.send_message(SupervisorMessage::Order(partition, order));
-        outcome
-            .await
-            .unwrap_or_else(|_| Err(Failure::Unavailable("the outbox does not run".to_owned())))
+        outcome.await.unwrap_or_else(|_| {
+            let leadership = self.common.parts.host.journal().leadership(partition);
+            Err(if leadership.is_leader() {
+                Failure::Unavailable("the outbox does not run".to_owned())
+            } else {
+                Failure::NotLeader { leader: leadership.leader() }
+            })
+        })
     }
 
     /// Begins nothing more, waits at most `grace` until nothing is under way, and stops the actors.
@@ -89,5 +98,6 @@ impl Outbox {
             tracing::warn!("outbox stopped with work under way, goes on after the next start");
         }
         self.supervisor.stop(None);
+        self.hook.detach();
     }
 }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use impresario_host::Host;
-use impresario_ids::TraceId;
+use impresario_ids::{TenantId, TraceId};
 use impresario_journal::{Table, Write};
-use impresario_kernel::{Entity, EntityKey, Timestamp, encode};
+use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, encode};
 use impresario_router::{AskError, Deadline, Envelope, Failure, IdempotencyKey, Router};
-use impresario_rows::{DeadLetterRow, aad, dead_letter_key, encode_row};
+use impresario_rows::{DeadLetterRow, aad, dead_letter_key, encode_row, entity_of};
 use impresario_webhooks::Sender;
 
 use crate::{Options, ProfileWalk, Tenants};
@@ -33,6 +33,9 @@ impl fmt::Debug for Parts {
         f.debug_struct("Parts").field("options", &self.options).finish_non_exhaustive()
     }
 }
+
+/// The partition of the tenants' keys.
+const KEYS: PartitionId = PartitionId(0);
 
 /// [`Parts`] and what all pumps share.
 #[derive(Debug)]
@@ -65,6 +68,44 @@ impl Common {
         self.stopping.load(Ordering::SeqCst)
     }
 
+    /// Whether there is certainly no such tenant any more. A tenant that is not known here may be one
+    /// that this node has not heard of yet; only who decides for the keys knows.
+    pub(crate) fn is_gone(&self, tenant: TenantId) -> bool {
+        let journal = self.parts.host.journal();
+        journal.leadership(KEYS).is_leader()
+            && matches!(journal.get(KEYS, Table::Keys, tenant.as_bytes()), Ok(None))
+    }
+
+    /// Whether trying a row again cannot help, because whom to ask does not exist any more, the command
+    /// was set aside by the host, or its key stands for something else.
+    pub(crate) fn is_final(&self, failure: &Failure, row_key: &[u8]) -> bool {
+        match failure {
+            Failure::UnknownTenant => {
+                entity_of(row_key).is_none_or(|source| self.is_gone(source.tenant))
+                    || self.is_erased(row_key)
+            }
+            Failure::DeadLettered { .. } | Failure::KeyReused => true,
+            Failure::Overloaded { .. }
+            | Failure::DeadlineExceeded
+            | Failure::Restarting { .. }
+            | Failure::Crashed
+            | Failure::OutcomeUnknown(_)
+            | Failure::NotLeader { .. }
+            | Failure::Unavailable(_)
+            // An operator may restore what is damaged.
+            | Failure::Damaged(_) => false,
+        }
+    }
+
+    /// Whether the row went with its tenant.
+    fn is_erased(&self, row_key: &[u8]) -> bool {
+        let host = &self.parts.host;
+        entity_of(row_key).is_some_and(|source| {
+            let row = host.journal().get(host.partition_of(&source), Table::Outbox, row_key);
+            matches!(row, Ok(None))
+        })
+    }
+
     /// Asks an entity, with the bounds of the outbox.
     pub(crate) async fn ask<E: Entity>(
         &self,
@@ -78,7 +119,8 @@ impl Common {
     }
 
     /// Writes a refused command to the dead letters of the entity that refused it, where it is
-    /// listed, replayed or dropped. Doing it again writes the same row.
+    /// listed, replayed or dropped. Doing it again writes the same row. As long as that entity is led
+    /// elsewhere it fails with [`Failure::NotLeader`], and the row of the outbox stays.
     pub(crate) async fn set_aside<E: Entity>(
         &self,
         to: &EntityKey,
@@ -110,20 +152,4 @@ pub(crate) struct Origin<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) at: Timestamp,
     pub(crate) trace: TraceId,
-}
-
-/// Whether asking again cannot help, because whom to ask does not exist any more, or the command
-/// was set aside by the host.
-pub(crate) fn is_final(failure: &Failure) -> bool {
-    match failure {
-        Failure::UnknownTenant | Failure::DeadLettered { .. } => true,
-        Failure::Overloaded { .. }
-        | Failure::DeadlineExceeded
-        | Failure::Restarting { .. }
-        | Failure::Crashed
-        | Failure::OutcomeUnknown(_)
-        | Failure::Unavailable(_)
-        // An operator may restore what is damaged.
-        | Failure::Damaged(_) => false,
-    }
 }

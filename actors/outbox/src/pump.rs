@@ -4,7 +4,11 @@
 //! room, the hook's gate is shut and the pump *reads*: it goes through the durable rows page by page
 //! and takes in what fits, pausing while it is full, until one whole reading left nothing out; then
 //! it opens the gate and reads once more in one go, so that nothing falls between. A pump starts the
-//! same way, so recovery after a crash is no case of its own.
+//! same way, so recovery after a crash is no case of its own, and neither is another node's taking
+//! over: a pump lives within one [`Reign`], and begins to read when everything that was submitted
+//! here before it is committed or refused. What its reign leaves undone is a row that the next one's
+//! pump reads, wherever that runs; what it did without being able to say so is done again there,
+//! under the same key.
 
 mod orders;
 mod reading;
@@ -32,6 +36,7 @@ use crate::parts::Common;
 pub(crate) use crate::pump::orders::{Order, Wish};
 use crate::pump::reading::Reading;
 pub(crate) use crate::pump::writing::Batch;
+use crate::reign::Reign;
 use crate::sweep::{Interrupted, Walk, run};
 use crate::tidy::Tidy;
 use crate::work::{self, Ask, Work};
@@ -53,6 +58,8 @@ const DUE_MAX: usize = 256;
 
 #[derive(Debug)]
 pub(crate) enum PumpMessage {
+    /// The reign has begun for good: the store may be read.
+    Begin,
     /// Effects that have just become durable.
     Committed(Vec<NewEffect>),
     /// An entity was asked for the first row of this source.
@@ -77,11 +84,14 @@ pub(crate) struct PumpStart {
     pub(crate) partition: PartitionId,
     pub(crate) common: Arc<Common>,
     pub(crate) hook: Arc<Hook>,
+    pub(crate) reign: Arc<Reign>,
     pub(crate) courier: ActorRef<CourierMessage>,
 }
 
 pub(crate) struct Pump {
     start: PumpStart,
+    /// Whether rows may be read and carried out.
+    begun: bool,
     book: Book<Ask>,
     reading: Option<Reading>,
     /// What operators want of rows that are busy.
@@ -108,7 +118,7 @@ impl Actor for PumpActor {
         myself: ActorRef<PumpMessage>,
         start: PumpStart,
     ) -> Result<Pump, ActorProcessingErr> {
-        start.hook.reset(start.partition);
+        start.hook.reset(&start.reign);
         let options = start.common.options();
         let bounds = Bounds {
             rows: options.queue_rows_max,
@@ -117,8 +127,14 @@ impl Actor for PumpActor {
             parked_rows: options.parked_rows_max,
         };
         let tidy = Tidy::new(start.common.now());
-        myself.send_message(PumpMessage::Look)?;
+        let (reign, common) = (Arc::clone(&start.reign), Arc::clone(&start.common));
+        tokio::spawn(async move {
+            if reign.begin(&common.parts.host, &reign.asks).await.is_some() {
+                let _ = myself.send_message(PumpMessage::Begin);
+            }
+        });
         Ok(Pump {
+            begun: false,
             meters: Meters::new(start.partition),
             book: Book::new(bounds),
             reading: Some(Reading::default()),
@@ -142,6 +158,7 @@ impl Actor for PumpActor {
         pump: &mut Pump,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            PumpMessage::Begin => pump.begun = true,
             PumpMessage::Committed(effects) => pump.committed(&myself, effects),
             PumpMessage::Asked(source, key, asked) => pump.asked(&source, key, &asked),
             PumpMessage::Attempted(key, at, then) => pump.attempted(key, at, then),
@@ -150,7 +167,7 @@ impl Actor for PumpActor {
             PumpMessage::Order(order) => pump.ordered(&myself, order),
             PumpMessage::Look => {
                 pump.disarm();
-                if !pump.start.hook.taken(pump.start.partition, 0) {
+                if !pump.start.hook.taken(&pump.start.reign, 0) {
                     pump.begin_reading();
                 }
             }
@@ -166,6 +183,7 @@ impl Actor for PumpActor {
         pump: &mut Pump,
     ) -> Result<(), ActorProcessingErr> {
         pump.disarm();
+        pump.meters.clear();
         Ok(())
     }
 }
@@ -185,7 +203,7 @@ struct Arrival {
 
 impl Pump {
     fn committed(&mut self, myself: &ActorRef<PumpMessage>, effects: Vec<NewEffect>) {
-        let is_open = self.start.hook.taken(self.start.partition, effects.len());
+        let is_open = self.start.hook.taken(&self.start.reign, effects.len());
         // While reading, everything durable is read in its order; what is told beside it would
         // overtake its predecessors.
         if !is_open {
@@ -237,6 +255,7 @@ impl Pump {
                 self.outside += 1;
                 let job = Job {
                     pump: myself.clone(),
+                    reign: Arc::clone(&self.start.reign),
                     key: Arc::clone(&key),
                     tenant: source.tenant,
                     at,
@@ -256,10 +275,15 @@ impl Pump {
                 self.outside += 1;
                 let walk = Walk { row: Arc::clone(&key), tenant: source.tenant, sweep, trace };
                 let (common, myself) = (Arc::clone(&self.start.common), myself.clone());
+                let reign = Arc::clone(&self.start.reign);
                 tokio::spawn(async move {
                     // In a task of its own, so that a panic is an outcome.
-                    let walked = tokio::spawn(run(common, walk)).await;
-                    let outcome = walked.unwrap_or(Err(Interrupted::Failed(Failure::Crashed)));
+                    let walked =
+                        tokio::spawn(async move { reign.carry_out(run(common, walk)).await }).await;
+                    let ended = Failure::NotLeader { leader: None };
+                    let outcome = walked
+                        .unwrap_or(Some(Err(Interrupted::Failed(Failure::Crashed))))
+                        .unwrap_or(Err(Interrupted::Failed(ended)));
                     let _ = myself.send_message(PumpMessage::Swept(key, at, outcome));
                 });
                 Ok(())
@@ -311,11 +335,14 @@ impl Pump {
     fn swept(&mut self, key: RowKey, at: Timestamp, outcome: Result<(), Interrupted>) {
         self.outside = self.outside.saturating_sub(1);
         match outcome {
-            Ok(()) | Err(Interrupted::Failed(Failure::UnknownTenant)) => self.done(key, None),
+            Ok(()) => self.done(key, None),
             Err(_) if self.is_forgotten(&key) => self.done(key, None),
+            Err(Interrupted::Failed(failure)) if self.start.common.is_final(&failure, &key) => {
+                self.done(key, None);
+            }
             Err(interrupted) => {
                 tracing::info!(reason = %interrupted, "sweep interrupted, begins anew later");
-                let wait = self.start.common.options().backoff_max_ms;
+                let wait = interrupted.wait_ms(self.start.common.options());
                 self.park(&key, at, self.start.common.now().plus_ms(wait).as_ms());
             }
         }
@@ -341,6 +368,9 @@ impl Pump {
 
     fn turn(&mut self, myself: &ActorRef<PumpMessage>) {
         let now = self.start.common.now();
+        if !self.begun && self.draining.is_none() {
+            return;
+        }
         if self.draining.is_none() {
             self.take_due(myself, now);
             self.read(myself, now);
@@ -361,12 +391,16 @@ impl Pump {
             let Some(row) = self.book.next_ask(now.as_ms()) else { break };
             self.asks += 1;
             let (common, myself) = (Arc::clone(&self.start.common), myself.clone());
+            let reign = Arc::clone(&self.start.reign);
+            let under_way = reign.asks.enter();
             tokio::spawn(async move {
                 let (source, key) = (row.source, Arc::clone(&row.key));
                 let wait_ms = common.options().backoff_max_ms;
                 // In a task of its own, so that a panic is an outcome.
-                let asked = tokio::spawn(async move { ask(&common, &row).await }).await;
-                let asked = asked.unwrap_or(Asked::Again { wait_ms });
+                let asked =
+                    tokio::spawn(async move { reign.carry_out(ask(&common, &row)).await }).await;
+                let asked = asked.ok().flatten().unwrap_or(Asked::Again { wait_ms });
+                drop(under_way);
                 let _ = myself.send_message(PumpMessage::Asked(source, key, asked));
             });
         }

@@ -1,7 +1,8 @@
 //! Walking over all profiles of a tenant after a segment or a computed trait changed.
 //!
-//! Nothing of the progress is stored: after a restart the walk begins anew, and the profiles that
-//! were asked before answer from their idempotency records, or evaluate once more to the same end.
+//! Nothing of the progress is stored: after a restart, or at another node that leads the sweep's
+//! partition now, the walk begins anew, and the profiles that were asked before answer from their
+//! idempotency records, or evaluate once more to the same end.
 //! The keys hold the sweep's row, not only its version: a segment that is paused and resumed is
 //! swept again under the same version.
 
@@ -15,9 +16,10 @@ use impresario_profile::{self as profile, Profile};
 use impresario_router::{AskError, Failure, IdempotencyKey};
 use impresario_segment::{self as segment, Segment};
 
+use crate::Options;
 use crate::backoff;
 use crate::book::RowKey;
-use crate::parts::{Common, is_final};
+use crate::parts::Common;
 use crate::work::Sweep;
 
 /// Profiles read at a time.
@@ -43,6 +45,20 @@ pub(crate) enum Interrupted {
     Stopping,
     #[error(transparent)]
     Failed(#[from] Failure),
+}
+
+impl Interrupted {
+    /// When to begin anew, in milliseconds from now.
+    pub(crate) fn wait_ms(&self, options: &Options) -> i64 {
+        match self {
+            // Some partition has no leader right now, but soon.
+            Self::Failed(failure @ Failure::NotLeader { .. }) => {
+                failure.retry_after_ms().and_then(|ms| i64::try_from(ms).ok())
+            }
+            Self::Stopping | Self::Failed(_) => None,
+        }
+        .unwrap_or(options.backoff_max_ms)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,7 +161,9 @@ async fn tell(common: &Common, walk: &Walk, tally: Tally) -> Result<(), Interrup
         segment::Command::SweepDone { version, profiles: tally.profiles, members: tally.members };
     let key = IdempotencyKey::of(&walk.row);
     match common.ask::<Segment>(to, command, key, walk.trace).await {
-        Err(AskError::Failed(failure)) if !is_final(&failure) => Err(failure.into()),
+        Err(AskError::Failed(failure)) if !common.is_final(&failure, &walk.row) => {
+            Err(failure.into())
+        }
         Err(AskError::Rejected(rejection)) => {
             tracing::debug!(entity.key = %to, code = rejection.code(), "segment refused the end of a sweep");
             Ok(())

@@ -1,4 +1,9 @@
-//! Fires a partition's durable timers.
+//! Fires a partition's durable timers while this node decides for it.
+//!
+//! A timer's row goes in the commit of the turn that it caused, which is refused if another node
+//! decides by then; so each time that a timer was set ends in one turn, whoever fires it. What fires
+//! while the pump crashes or the reign ends is waited for, or never comes to its turn, before the
+//! timers are read again.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,7 +13,7 @@ use impresario_host::TimerChange;
 use impresario_journal::{KeyRange, ReadError, Table};
 use impresario_kernel::{EntityKey, PartitionId, Timestamp};
 use impresario_router::Failure;
-use impresario_rows::{due_time, entity_of, timer_name};
+use impresario_rows::{due_time, entity_of, timer_key, timer_name};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::backoff;
 use crate::hook::Hook;
 use crate::parts::Common;
+use crate::reign::Reign;
 use crate::timer_book::{Due, TimerBook};
 
 /// The clock may be set, so no sleep is longer than this, in milliseconds.
@@ -26,7 +32,7 @@ const SLEEP_MS_MIN: i64 = 1;
 
 #[derive(Debug)]
 pub(crate) enum TimerMessage {
-    /// Read all timers from the store.
+    /// The reign has begun for good: read all timers from the store.
     Load,
     /// Timers were durably set, replaced or cancelled.
     Changed(Vec<TimerChange>),
@@ -44,6 +50,7 @@ pub(crate) struct TimerStart {
     pub(crate) partition: PartitionId,
     pub(crate) common: Arc<Common>,
     pub(crate) hook: Arc<Hook>,
+    pub(crate) reign: Arc<Reign>,
 }
 
 pub(crate) struct TimerPump {
@@ -79,9 +86,13 @@ impl Actor for TimerActor {
             fired: metrics::counter!("impresario_timers_fired_total"),
             failed: metrics::counter!("impresario_timers_failed_total"),
         };
-        // From here on changes queue behind the loading, so none is missed.
-        start.hook.set_timers(start.partition, Some(myself.clone()));
-        myself.send_message(TimerMessage::Load)?;
+        let (reign, common, pump) =
+            (Arc::clone(&start.reign), Arc::clone(&start.common), myself.clone());
+        tokio::spawn(async move {
+            if reign.begin(&common.parts.host, &reign.fires).await.is_some() {
+                let _ = pump.send_message(TimerMessage::Load);
+            }
+        });
         Ok(TimerPump {
             start,
             book: TimerBook::default(),
@@ -99,7 +110,7 @@ impl Actor for TimerActor {
         pump: &mut TimerPump,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            TimerMessage::Load => pump.load().await?,
+            TimerMessage::Load => pump.load(&myself).await?,
             TimerMessage::Changed(changes) => {
                 for change in changes {
                     pump.book.change(change.entity, &change.name, change.due);
@@ -119,13 +130,19 @@ impl Actor for TimerActor {
         pump: &mut TimerPump,
     ) -> Result<(), ActorProcessingErr> {
         pump.disarm();
+        pump.meters.pending.set(0.0);
+        pump.meters.lag_ms.set(0.0);
         Ok(())
     }
 }
 
 impl TimerPump {
     /// Changes that were told before are in what is read, those told later come after it.
-    async fn load(&mut self) -> Result<(), ActorProcessingErr> {
+    async fn load(&mut self, myself: &ActorRef<TimerMessage>) -> Result<(), ActorProcessingErr> {
+        // From here on changes queue behind the loading, so none is missed.
+        if self.draining.is_none() {
+            self.start.hook.set_timers(&self.start.reign, Some(myself.clone()));
+        }
         let journal = Arc::clone(self.start.common.parts.host.journal());
         let partition = self.start.partition;
         let book = std::mem::take(&mut self.book);
@@ -138,28 +155,29 @@ impl TimerPump {
 
     fn fired(&mut self, due: &Due, outcome: Result<(), Failure>) {
         match outcome {
-            // The tenant is gone, and its timers with it.
-            Ok(()) | Err(Failure::UnknownTenant) => {
+            Ok(()) => {
                 self.meters.fired.increment(1);
                 self.book.fired(due);
             }
+            // The tenant is gone, and its timers with it.
+            Err(Failure::UnknownTenant) if self.is_gone(due) => self.book.fired(due),
             Err(failure) => {
                 self.meters.failed.increment(1);
-                let options = self.start.common.options();
                 let tries = due.tries.saturating_add(1);
-                let asked =
-                    failure.retry_after_ms().and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0);
                 let seed = backoff::seed_of(&due.key.entity.to_bytes(), tries);
-                let wait = backoff::wait_ms(
-                    tries,
-                    options.backoff_ms,
-                    options.backoff_max_ms,
-                    seed,
-                    asked,
-                );
+                let wait = backoff::after(&failure, tries, self.start.common.options(), seed);
                 tracing::debug!(entity.key = %due.key.entity, timer = %due.key.name, code = failure.code(), tries, "timer failed, fired again later");
                 self.book.failed(due, self.start.common.now().plus_ms(wait));
             }
+        }
+    }
+
+    fn is_gone(&self, due: &Due) -> bool {
+        let common = &self.start.common;
+        common.is_gone(due.key.entity.tenant) || {
+            let key = timer_key(&due.key.entity, &due.key.name);
+            let journal = common.parts.host.journal();
+            matches!(journal.get(self.start.partition, Table::Timers, &key), Ok(None))
         }
     }
 
@@ -191,13 +209,17 @@ impl TimerPump {
     }
 
     fn fire(&self, myself: ActorRef<TimerMessage>, due: Due) {
-        let common = Arc::clone(&self.start.common);
+        let (common, reign) = (Arc::clone(&self.start.common), Arc::clone(&self.start.reign));
+        let under_way = reign.fires.enter();
         tokio::spawn(async move {
             // In a task of its own, so that a panic does not leave the timer firing for ever.
             let (key, name, at) = (due.key.entity, Arc::clone(&due.key.name), due.due);
-            let turn =
-                tokio::spawn(async move { common.parts.host.fire_timer(&key, &name, at).await });
+            let turn = tokio::spawn(async move {
+                let fired = reign.carry_out(common.parts.host.fire_timer(&key, &name, at)).await;
+                fired.unwrap_or(Err(Failure::NotLeader { leader: None }))
+            });
             let outcome = turn.await.unwrap_or(Err(Failure::Crashed));
+            drop(under_way);
             let _ = myself.send_message(TimerMessage::Fired(due, outcome));
         });
     }

@@ -1,5 +1,7 @@
 //! What a profile can be asked to do, what it answers, and why it refuses.
 
+use std::borrow::Cow;
+
 use impresario_ids::{ProfileId, SegmentId};
 use impresario_kernel::{Coded, Personal, Timestamp};
 use minicbor::{Decode, Encode};
@@ -96,6 +98,16 @@ pub struct Message {
     /// The merged profiles that passed the message on, oldest first. The edge leaves it empty.
     #[n(12)]
     pub via: Vec<ProfileId>,
+    /// The person is there already, under another of the message's ids: the profile that this begins
+    /// will take that one in, so the plan's limit does not refuse it.
+    #[cbor(n(13), skip_if = "is_unset")]
+    pub person_is_known: bool,
+}
+
+/// A flag that was added later is written only if it is set, so that what was stored before it
+/// reads, and reads back, as it was.
+fn is_unset(flag: &impl std::borrow::Borrow<bool>) -> bool {
+    !*flag.borrow()
 }
 
 impl Message {
@@ -121,6 +133,7 @@ impl Message {
             at,
             received_at,
             via: Vec::new(),
+            person_is_known: false,
         }
     }
 
@@ -285,105 +298,147 @@ pub enum Reply {
 }
 
 /// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Encode, Decode)]
 pub enum Rejection {
     /// The message id is empty or over 100 bytes.
     #[error("a message id has 1 to 100 bytes")]
+    #[n(0)]
     MessageIdInvalid,
     /// A user, anonymous, previous or group id is empty or over 256 bytes.
     #[error("{field} has 1 to 256 bytes")]
+    #[n(1)]
     IdInvalid {
         /// The field's name in the tracking API.
-        field: &'static str,
+        #[n(0)]
+        field: Cow<'static, str>,
     },
     /// A track call without an event name, or a name over 200 bytes.
     #[error("an event name has 1 to 200 bytes")]
+    #[n(2)]
     EventNameInvalid,
     /// An alias call without `userId` and `previousId`, or a group call without `groupId`.
     #[error("{field} is required for this call")]
+    #[n(3)]
     FieldMissing {
         /// The field's name in the tracking API.
-        field: &'static str,
+        #[n(0)]
+        field: Cow<'static, str>,
     },
     /// `properties`, `traits` or `context` is not the text of a JSON object.
     #[error("{field} must be a JSON object")]
+    #[n(4)]
     NotAnObject {
         /// The field's name.
-        field: &'static str,
+        #[n(0)]
+        field: Cow<'static, str>,
     },
     /// `properties`, `traits` or `context` is over 32 KiB.
     #[error("{field} is {bytes} bytes, at most {max} are allowed")]
+    #[n(5)]
     TooLarge {
         /// The field's name.
-        field: &'static str,
+        #[n(0)]
+        field: Cow<'static, str>,
         /// Its size in bytes.
+        #[n(1)]
         bytes: usize,
         /// The bound.
+        #[n(2)]
         max: usize,
     },
     /// `properties`, `traits` or `context` nests too deeply.
     #[error("{field} nests deeper than {max} levels")]
+    #[n(6)]
     TooDeep {
         /// The field's name.
-        field: &'static str,
+        #[n(0)]
+        field: Cow<'static, str>,
         /// The bound.
+        #[n(1)]
         max: usize,
     },
     /// The profile would have too many traits.
     #[error("a profile has at most {max} traits")]
+    #[n(7)]
     TraitsTooMany {
         /// The bound.
+        #[n(0)]
         max: usize,
     },
     /// The profile's traits together would be too large.
     #[error("the traits of a profile have at most {max} bytes together")]
+    #[n(8)]
     TraitsTooLarge {
         /// The bound in bytes.
+        #[n(0)]
         max: usize,
     },
     /// A trait's name is empty or over 128 bytes.
     #[error("a trait's name has 1 to 128 bytes")]
+    #[n(9)]
     TraitNameInvalid,
     /// The profile would be in too many groups.
     #[error("a profile is in at most {max} groups")]
+    #[n(10)]
     GroupsTooMany {
         /// The bound.
+        #[n(0)]
         max: usize,
     },
     /// A consent's field is empty or too long, or its proof is not JSON.
     #[error("the consent's {field} is not valid")]
+    #[n(11)]
     ConsentInvalid {
         /// The field's name.
-        field: &'static str,
+        #[n(0)]
+        field: Cow<'static, str>,
     },
     /// Too many different pairs of purpose and channel.
     #[error("a profile has at most {max} pairs of purpose and channel")]
+    #[n(12)]
     ConsentsTooMany {
         /// The bound.
+        #[n(0)]
         max: usize,
+    },
+    /// The tenant has all the profiles of its plan, and this would be another one.
+    #[error("the plan allows {limit} profiles, and this would be a new one")]
+    #[n(13)]
+    ProfilesFull {
+        /// The plan's limit.
+        #[n(0)]
+        limit: u64,
     },
     /// The profile is merged: ask the other one.
     #[error("the profile is merged into {into}")]
+    #[n(14)]
     ProfileMerged {
         /// The profile that stays.
+        #[n(0)]
         into: ProfileId,
     },
     /// A profile cannot be merged into itself or into one that is merged into it.
     #[error("merging would go in a circle")]
+    #[n(15)]
     MergeCircle,
     /// The profile to take out was never merged into this one, or was taken out already.
     #[error("the profile is not merged into this one")]
+    #[n(16)]
     NotMerged,
     /// The policy at hand is older than the segment version asked for: ask again.
     #[error("the segment's version {version} is not known here yet")]
+    #[n(17)]
     SegmentVersionUnknown {
         /// The version asked for.
+        #[n(0)]
         version: u32,
     },
     /// The previewed rule is not a rule.
     #[error("the rule is not valid")]
+    #[n(18)]
     RuleInvalid {
         /// The problems, a JSON array.
+        #[n(0)]
         problems: String,
     },
 }
@@ -404,6 +459,7 @@ impl Coded for Rejection {
             Self::GroupsTooMany { .. } => "groups_too_many",
             Self::ConsentInvalid { .. } => "consent_invalid",
             Self::ConsentsTooMany { .. } => "consents_too_many",
+            Self::ProfilesFull { .. } => "plan_limit_reached",
             Self::ProfileMerged { .. } => "profile_merged",
             Self::MergeCircle => "merge_circle",
             Self::NotMerged => "profile_not_merged",
@@ -426,6 +482,9 @@ impl Coded for Rejection {
             | Self::TraitsTooLarge { max }
             | Self::GroupsTooMany { max }
             | Self::ConsentsTooMany { max } => Some(format!(r#"{{"max":{max}}}"#)),
+            Self::ProfilesFull { limit } => {
+                Some(format!(r#"{{"what":"profiles","limit":{limit}}}"#))
+            }
             Self::ProfileMerged { into } => Some(format!(r#"{{"into":"{into}"}}"#)),
             Self::SegmentVersionUnknown { version } => Some(format!(r#"{{"version":{version}}}"#)),
             Self::RuleInvalid { problems } => Some(format!(r#"{{"problems":{problems}}}"#)),

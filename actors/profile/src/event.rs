@@ -59,6 +59,24 @@ pub struct Received {
     /// Ids of other systems, from `context.externalIds`, as `type:id`.
     #[n(15)]
     pub external_ids: Vec<Personal<Box<str>>>,
+    /// What the person allows, from `context.consent.categoryPreferences`.
+    #[n(16)]
+    pub preferences: Option<Vec<Preference>>,
+    /// The minutes after which a session was over when the message came, if not the usual ones.
+    #[n(17)]
+    pub session_idle: Option<u16>,
+}
+
+/// A word on one purpose that messages carry and repeat: it is about every channel, and said when
+/// the message happened.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Preference {
+    /// The category's name, 1 to 64 bytes.
+    #[n(0)]
+    pub purpose: Box<str>,
+    /// Given, or withdrawn.
+    #[n(1)]
+    pub granted: bool,
 }
 
 impl Received {
@@ -123,6 +141,9 @@ pub enum Event {
         /// Its past messages, at most [`crate::ABSORBED_EVENTS`].
         #[n(3)]
         events: Vec<Received>,
+        /// The minutes after which a session was over then, if not the usual ones.
+        #[n(4)]
+        session_idle: Option<u16>,
     },
     /// A merged profile's knowledge was taken out again.
     #[n(5)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::consents::{Consent, Consents};
 use crate::counters::{Counters, Orders};
 use crate::event::Received;
-use crate::sessions::Sessions;
+use crate::sessions::{Idle, Sessions};
 use crate::{Call, GROUPS_MAX, IDS_MAX, TRAITS_MAX, message_hash};
 
 /// A text about a person, kept small.
@@ -132,7 +132,11 @@ impl Facts {
         self.seen(received.at, received.at);
         self.received += 1;
         self.counters.record(label, received.at, message_hash(&received.message_id));
-        self.sessions.record(received.at, received.page.as_ref());
+        let idle = Idle::of(received.session_idle);
+        self.sessions.record(received.at, received.page.as_ref(), idle);
+        for preference in received.preferences.iter().flatten() {
+            self.consents.get_or_insert_default().carry(Consent::carried(preference, received));
+        }
         if received.call == Call::Track && Orders::sign(label).is_some() {
             let orders = self.orders.get_or_insert_default();
             orders.record(label, received.revenue_micros.unwrap_or(0));
@@ -156,8 +160,8 @@ impl Facts {
         self.consents.get_or_insert_default().record(consent);
     }
 
-    /// Takes in what a merged profile knew.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    /// Takes in what a merged profile knew; sessions meet by the idle time of the merge.
+    pub(crate) fn merge(&mut self, other: &Self, idle: Idle) {
         learn(&mut self.user_ids, other.user_ids.iter());
         learn(&mut self.anonymous_ids, other.anonymous_ids.iter());
         learn(&mut self.external_ids, other.external_ids.iter());
@@ -172,7 +176,7 @@ impl Facts {
         if let Some(orders) = &other.orders {
             self.orders.get_or_insert_default().merge(orders);
         }
-        self.sessions.merge(&other.sessions);
+        self.sessions.merge(&other.sessions, idle);
         for group in &other.groups {
             self.join_group(group.clone());
         }

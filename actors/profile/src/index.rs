@@ -15,6 +15,7 @@
 //! | [`USAGE`] | – | meter 1, grain 1, period 8 | number (added) |
 //! | [`MEMBERS`] | – | segment 16, profile 16 | entered, time 8 |
 //! | [`PAST_MEMBERS`] | – | segment 16, profile 16, entered 8 | left, time 8 |
+//! | [`PROFILE_COUNT`] | – | empty | number (added) |
 
 use impresario_ids::{ProfileId, SegmentId};
 use impresario_kernel::{IndexId, Timestamp};
@@ -40,6 +41,10 @@ pub const USAGE: IndexId = IndexId(17);
 pub const MEMBERS: IndexId = IndexId(18);
 /// Who was in a segment, from when to when.
 pub const PAST_MEMBERS: IndexId = IndexId(19);
+
+/// How many rows [`PROFILES`] has in the partition: the plan's limit needs the number without reading
+/// them (TEN-08).
+pub const PROFILE_COUNT: IndexId = IndexId(20);
 
 /// The longest trait value (bytes) that can be looked up.
 pub const TRAIT_KEY_MAX: usize = 256;

@@ -10,18 +10,25 @@
 //!   than the oldest of the last [`SESSIONS`] sessions may not open a session of its own.
 //! - P2: a trait holds the value of the latest event that set it; ties go to the greater text, and
 //!   `null` loses a tie.
-//! - P3: a session ends where no event follows for [`SESSION_IDLE_MS`]; a late event that closes
-//!   the gap joins two sessions.
+//! - P3: a session ends where no event follows for the tenant's idle time
+//!   ([`Policy::with_session_idle`]); a late event that closes the gap joins two sessions. The idle
+//!   time that was in force when a message was taken in stays with it: a new one splits and joins
+//!   nothing that was there.
 //! - P4: merging and then un-merging gives both sides what they would have had without the merge;
 //!   nothing that was received is lost or counted twice on the way.
 //! - P5 (PRV-01, PRV-02): the consent in force is the latest word per purpose and channel, a
 //!   withdrawal wins a tie; every word stays in the event log for ever, the last
 //!   [`CONSENT_HISTORY`] also in the profile. A withdrawal is never refused because of history.
+//!   Messages repeat the preferences that they carry ([`Preference`]), so of those the history shows
+//!   the changes, as far as they arrived in order; the consent in force is exact in any order.
 //! - P6 (PRO-03): a segment is only evaluated once all that its rule remembers is complete for this
 //!   profile: from its first message on, or after [`Command::Reevaluate`] has read its past.
 //! - P7: money is counted in whole millionths.
 //! - P8: a message that no rule and no computed trait listens to costs neither a tracker nor an
 //!   evaluation.
+//! - P9 (TEN-08): while the tenant has all the profiles of its plan, no message and no new consent
+//!   begins another one. People who are there go on; a withdrawal is always taken, and what is passed
+//!   on, handed over or given back between profiles is never refused.
 //!
 //! What it is not: a store of raw events (the journal keeps them, sealed), a segment's definition
 //! (that is the segment's), a sender of anything.
@@ -51,7 +58,7 @@ use impresario_kernel::{Ctx, Decision, Entity, EntityKind, Needs};
 
 pub use command::{Call, Command, ConsentChange, Message, Rejection, Reply};
 pub use effect::Effect;
-pub use event::{ComputedEntry, Event, Facts, Received, SegmentVersion, TrackerEntry};
+pub use event::{ComputedEntry, Event, Facts, Preference, Received, SegmentVersion, TrackerEntry};
 pub use policy::{Policy, PolicyEndpoint, PolicySegment};
 pub use query::{Answer, Membership, Query};
 pub use state::State;
@@ -62,8 +69,8 @@ pub use view::{
 
 /// The kind of profiles.
 pub const KIND: EntityKind = EntityKind { code: 2, name: "profile" };
-/// Milliseconds without an event after which a session is over.
-pub const SESSION_IDLE_MS: i64 = 30 * 60 * 1_000;
+/// Minutes without an event after which a session is over, unless the tenant says otherwise.
+pub const SESSION_IDLE_MINUTES: u16 = 30;
 /// How many sessions a profile remembers.
 pub const SESSIONS: usize = 20;
 /// How many of the last events a profile remembers.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use impresario_ids::{EndpointId, SegmentId};
 use impresario_rules::{ComputedSpec, Rule, TrackerId, TrackerSpec};
 
+use crate::SESSION_IDLE_MINUTES;
+
 /// One live segment.
 #[derive(Clone, Debug)]
 pub struct PolicySegment {
@@ -28,7 +30,7 @@ pub struct PolicyEndpoint {
 }
 
 /// The tenant's settings that profiles depend on. Built once per change of the tenant.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     segments: Vec<PolicySegment>,
     computed: Vec<ComputedSpec>,
@@ -39,10 +41,13 @@ pub struct Policy {
     on_any: Vec<usize>,
     /// Segments whose rule reads traits or ids.
     on_identity: Vec<usize>,
+    /// In minutes, where it is not the usual one.
+    session_idle: Option<u16>,
+    profiles_full: Option<u64>,
 }
 
 /// Who cares about an event name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Interest {
     pub(crate) trackers: Vec<Watch>,
     /// Positions in [`Policy::computed`].
@@ -59,7 +64,7 @@ impl Interest {
 }
 
 /// A tracker, and the segments (positions) that read it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watch {
     pub(crate) id: TrackerId,
     pub(crate) spec: TrackerSpec,
@@ -90,6 +95,31 @@ impl Policy {
     pub fn with_indexed_traits(mut self, names: Vec<String>) -> Self {
         self.indexed_traits = Some(names);
         self
+    }
+
+    /// A session is over after so many minutes without an event, instead of
+    /// [`SESSION_IDLE_MINUTES`].
+    #[must_use]
+    pub fn with_session_idle(mut self, minutes: u16) -> Self {
+        self.session_idle = (minutes != SESSION_IDLE_MINUTES).then_some(minutes);
+        self
+    }
+
+    /// The tenant has all the profiles that its plan allows: `limit`. No new ones begin.
+    #[must_use]
+    pub fn with_profiles_full(mut self, limit: u64) -> Self {
+        self.profiles_full = Some(limit);
+        self
+    }
+
+    /// The limit of the plan, if it is reached.
+    #[must_use]
+    pub fn profiles_full(&self) -> Option<u64> {
+        self.profiles_full
+    }
+
+    pub(crate) fn session_idle(&self) -> Option<u16> {
+        self.session_idle
     }
 
     /// The live segments.

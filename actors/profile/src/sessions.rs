@@ -1,10 +1,12 @@
 //! Sessions as intervals of event time. Adding an event can lengthen, join or open sessions, never
 //! split one, so the outcome does not depend on the order of arrival.
+//!
+//! How long a gap ends a session is handed in by what is recorded: it may change over the years.
 
 use impresario_kernel::{Personal, Timestamp};
 use minicbor::{Decode, Encode};
 
-use crate::{SESSION_IDLE_MS, SESSIONS};
+use crate::{SESSION_IDLE_MINUTES, SESSIONS};
 
 /// A page or screen and when it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -60,7 +62,7 @@ impl Session {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Sessions {
-    /// The last ones, oldest first, all more than the idle time apart.
+    /// The last ones, oldest first, apart from each other by the idle time of their days.
     #[n(0)]
     last: Vec<Session>,
     /// How many older ones are only counted.
@@ -81,41 +83,45 @@ impl Sessions {
         self.last.iter().rev()
     }
 
-    pub(crate) fn record(&mut self, at: Timestamp, page: Option<&Personal<Box<str>>>) {
+    pub(crate) fn record(&mut self, at: Timestamp, page: Option<&Personal<Box<str>>>, idle: Idle) {
         if page.is_none() {
             // The usual case without an allocation: an event inside or at the end of a session.
             let place = self.last.partition_point(|session| session.start <= at);
-            let next_is_far = self.last.get(place).is_none_or(|next| apart(at, next.start));
+            let next_is_far = self.last.get(place).is_none_or(|next| idle.parts(at, next.start));
+            // Not a matter of course once the idle time was shorter than it is.
+            let before = place.checked_sub(2).and_then(|place| self.last.get(place));
+            let before_is_far = before.is_none_or(|before| idle.parts(before.end, at));
             if let Some(session) = place.checked_sub(1).and_then(|place| self.last.get_mut(place))
                 && next_is_far
-                && !apart(session.end, at)
+                && before_is_far
+                && !idle.parts(session.end, at)
             {
                 session.end = session.end.max(at);
                 session.events = session.events.saturating_add(1);
                 return;
             }
         }
-        self.add(Session::new(at, page));
+        self.add(Session::new(at, page), idle);
     }
 
-    pub(crate) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self, idle: Idle) {
         self.before += other.before;
         self.floor = self.floor.max(other.floor);
         for session in &other.last {
-            self.add(session.clone());
+            self.add(session.clone(), idle);
         }
     }
 
-    fn add(&mut self, mut session: Session) {
+    fn add(&mut self, mut session: Session, idle: Idle) {
         if let Some(floor) = self.floor
-            && !apart(floor, session.start)
+            && !idle.parts(floor, session.start)
         {
             // It belongs among those that are only counted, and may even join two of them.
             self.floor = Some(floor.max(session.end));
             return;
         }
-        let from = self.last.partition_point(|known| apart(known.end, session.start));
-        let to = self.last.partition_point(|known| !apart(session.end, known.start));
+        let from = self.last.partition_point(|known| idle.parts(known.end, session.start));
+        let to = self.last.partition_point(|known| !idle.parts(session.end, known.start));
         for known in self.last.drain(from..to.max(from)) {
             session.join(known);
         }
@@ -129,7 +135,20 @@ impl Sessions {
     }
 }
 
-/// Whether no session that ends at `end` goes on at `start`.
-fn apart(end: Timestamp, start: Timestamp) -> bool {
-    start.since_ms(end) >= SESSION_IDLE_MS
+/// How long nothing must happen for a session to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Idle {
+    ms: i64,
+}
+
+impl Idle {
+    /// As events carry it: minutes, or nothing for the usual ones.
+    pub(crate) fn of(minutes: Option<u16>) -> Self {
+        Self { ms: i64::from(minutes.unwrap_or(SESSION_IDLE_MINUTES)) * 60_000 }
+    }
+
+    /// Whether no session that ends at `end` goes on at `start`.
+    fn parts(self, end: Timestamp, start: Timestamp) -> bool {
+        start.since_ms(end) >= self.ms
+    }
 }

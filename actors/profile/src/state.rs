@@ -10,6 +10,7 @@ use crate::consents::Consent;
 use crate::event::{ComputedEntry, Event, Facts, Received, SegmentVersion, TrackerEntry};
 use crate::index::month;
 use crate::query::Membership;
+use crate::sessions::Idle;
 
 /// How the profile stands to a segment that it can be evaluated against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -109,8 +110,8 @@ impl State {
             Event::Received(received) => self.received(received),
             Event::Forwarded { .. } | Event::Linked { .. } => {}
             Event::MergedInto { into, .. } => self.merged(*into),
-            Event::Absorbed { from, facts, .. } => {
-                self.facts.merge(facts);
+            Event::Absorbed { from, facts, session_idle, .. } => {
+                self.facts.merge(facts, Idle::of(*session_idle));
                 self.separated.retain(|id| id != from);
                 if !self.parts.contains(from) {
                     self.parts.push(*from);

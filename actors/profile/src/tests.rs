@@ -5,8 +5,10 @@ mod consents;
 mod golden;
 mod hostile;
 mod laws;
+mod limits;
 mod merging;
 mod messages;
+mod preferences;
 mod segments;
 mod size;
 

@@ -87,10 +87,11 @@ pub struct Reply {
 }
 
 /// Why a quarantine refuses.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Encode, Decode)]
 pub enum Rejection {
     /// More items than one command may bring.
     #[error("at most {BATCH_MAX} items at once")]
+    #[n(0)]
     TooMany,
 }
 

@@ -184,6 +184,7 @@ fn stored_forms() {
     golden.add("counts", &Query::Counts);
     golden.add("items", &Answer::Items(state.newest(None).cloned().collect()));
     golden.add("counted", &Answer::Counts(state.counts().clone()));
+    golden.add("too_many", &Rejection::TooMany);
     let got = golden.0.join("\n");
     assert_eq!(got, include_str!("golden/stored.txt").trim_end(), "\n{got}\n");
 }

@@ -73,30 +73,38 @@ pub struct Reply {
 }
 
 /// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Encode, Decode)]
 pub enum Rejection {
     /// The rule does not parse or has problems.
     #[error("the rule has {} problem(s); the first: {}", .0.len(), first(.0))]
-    RuleInvalid(Vec<Problem>),
+    #[n(0)]
+    RuleInvalid(#[n(0)] Vec<Problem>),
     /// The name is empty, too long, or has control characters.
     #[error("a segment's name has 1 to {NAME_CHARS_MAX} characters and no control characters")]
+    #[n(1)]
     NameInvalid,
     /// The description is too long.
     #[error("a segment's description has at most {DESCRIPTION_CHARS_MAX} characters")]
+    #[n(2)]
     DescriptionTooLong,
     /// Someone else saved in between.
     #[error("the segment is at version {actual}, not at {expected}")]
+    #[n(3)]
     VersionConflict {
         /// What the caller expected.
+        #[n(0)]
         expected: u32,
         /// What it is.
+        #[n(1)]
         actual: u32,
     },
     /// The segment was archived.
     #[error("the segment is archived and cannot change any more")]
+    #[n(4)]
     Archived,
     /// The segment was never saved.
     #[error("there is no such segment")]
+    #[n(5)]
     NotFound,
 }
 

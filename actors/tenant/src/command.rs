@@ -215,9 +215,7 @@ pub struct Patch {
     /// 1 to 1 440.
     #[n(4)]
     pub session_idle_minutes: Option<u32>,
-    /// 1 to 36 500, or 0 to keep events for ever.
-    #[n(5)]
-    pub retention_days: Option<u32>,
+    // Number 5 is used up, as in the settings.
     /// An IANA name, for example `Europe/Berlin`.
     #[n(6)]
     pub time_zone: Option<String>,

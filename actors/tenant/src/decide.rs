@@ -103,6 +103,12 @@ const fn passes_suspension(command: &Command) -> bool {
     }
 }
 
+pub(crate) fn check_beginning(name: &str, domain: &str) -> Result<(), Rejection> {
+    let patch =
+        Patch { name: Some(name.to_owned()), domain: Some(domain.to_owned()), ..Patch::default() };
+    refuse_if_any(Subject::Settings, settings::problems(&patch))
+}
+
 fn onboard(
     state: &State,
     name: String,
@@ -121,9 +127,7 @@ fn onboard(
             return if same { Ok(unchanged(state)) } else { Err(Rejection::AlreadyOnboarded) };
         }
     }
-    let patch =
-        Patch { name: Some(name.clone()), domain: Some(domain.clone()), ..Patch::default() };
-    refuse_if_any(Subject::Settings, settings::problems(&patch))?;
+    check_beginning(&name, &domain)?;
     let event = Event::Onboarded { name, domain, plan, pepper, at: ctx.now };
     Ok(changed(state, event))
 }
@@ -231,7 +235,11 @@ fn refuse_if_any(subject: Subject, problems: Vec<Problem>) -> Result<(), Rejecti
 
 /// Refuses if `have` things of a kind are already as many as the plan allows.
 fn within(what: &'static str, have: usize, limit: u64) -> Result<(), Rejection> {
-    if (have as u64) < limit { Ok(()) } else { Err(Rejection::LimitReached { what, limit }) }
+    if (have as u64) < limit {
+        Ok(())
+    } else {
+        Err(Rejection::LimitReached { what: what.into(), limit })
+    }
 }
 
 /// The end of a grace period that begins now.

@@ -63,6 +63,15 @@ pub fn key(tenant: TenantId) -> EntityKey {
     EntityKey::new(tenant, KIND, tenant)
 }
 
+/// Whether a tenant may begin under this name and domain: what [`Command::Onboard`] looks at, for
+/// whoever prepares something before that.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with every wrong field.
+pub fn check_beginning(name: &str, domain: &str) -> Result<(), Rejection> {
+    decide::check_beginning(name, domain)
+}
+
 /// The entity.
 #[derive(Debug)]
 pub struct Tenant;

@@ -1,42 +1,54 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use impresario_kernel::Coded;
+use minicbor::{Decode, Encode};
 
 /// One wrong field of a document.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize)]
 pub struct Problem {
     /// Where, as an RFC 6901 pointer into the document that was given.
+    #[n(0)]
     pub pointer: String,
     /// Lower-case words joined by underscores.
-    pub code: &'static str,
+    #[n(1)]
+    pub code: Cow<'static, str>,
     /// For people.
+    #[n(2)]
     pub message: String,
 }
 
 impl Problem {
     pub(crate) fn new(
         pointer: impl Into<String>,
-        code: &'static str,
+        code: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        Self { pointer: pointer.into(), code, message: message.into() }
+        Self { pointer: pointer.into(), code: code.into(), message: message.into() }
     }
 }
 
 /// What was invalid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Subject {
     /// The settings.
+    #[n(0)]
     Settings,
     /// An API key.
+    #[n(1)]
     Key,
     /// A webhook endpoint.
+    #[n(2)]
     Endpoint,
     /// A computed trait.
+    #[n(3)]
     Computed,
     /// A webhook message to replay.
+    #[n(4)]
     Message,
     /// The operator's overrides of limits.
+    #[n(5)]
     Limits,
 }
 
@@ -54,59 +66,77 @@ impl fmt::Display for Subject {
 }
 
 /// Why a tenant refuses.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Encode, Decode)]
 pub enum Rejection {
     /// There is no such tenant (yet).
     #[error("the tenant is not onboarded")]
+    #[n(0)]
     NotOnboarded,
     /// It was onboarded with another name, domain or plan.
     #[error("the tenant is already onboarded, with other details")]
+    #[n(1)]
     AlreadyOnboarded,
     /// It is suspended.
     #[error("the tenant is suspended: {reason}")]
+    #[n(2)]
     Suspended {
         /// The operator's reason.
+        #[n(0)]
         reason: String,
     },
     /// It was deleted.
     #[error("the tenant was deleted")]
+    #[n(3)]
     Deleted,
     /// Something given is invalid; each wrong field is named.
     #[error("invalid {subject}: {}", first_message(.problems))]
+    #[n(4)]
     Invalid {
         /// What is invalid.
+        #[n(0)]
         subject: Subject,
         /// Not empty.
+        #[n(1)]
         problems: Vec<Problem>,
     },
     /// The plan allows no more of these.
     #[error("the plan allows {limit} {what}")]
+    #[n(5)]
     LimitReached {
         /// The field of the limits.
-        what: &'static str,
+        #[n(0)]
+        what: Cow<'static, str>,
         /// Its value.
+        #[n(1)]
         limit: u64,
     },
     /// No such API key.
     #[error("no such API key")]
+    #[n(6)]
     KeyUnknown,
     /// The key no longer works, or was replaced already, so it cannot be rotated.
     #[error("the API key no longer works or was replaced already")]
+    #[n(7)]
     KeyDead,
     /// Another key has this id.
     #[error("another API key has this id")]
+    #[n(8)]
     KeyIdTaken,
     /// No such webhook endpoint.
     #[error("no such webhook endpoint")]
+    #[n(9)]
     EndpointUnknown,
     /// Another endpoint has this id.
     #[error("another webhook endpoint has this id")]
+    #[n(10)]
     EndpointIdTaken,
     /// The endpoint is disabled, so nothing is sent to it.
     #[error("the webhook endpoint is disabled")]
+    #[n(11)]
     EndpointDisabled,
     /// No such computed trait.
     #[error("no such computed trait")]
+    #[n(12)]
     ComputedUnknown,
 }
 

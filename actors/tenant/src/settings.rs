@@ -10,7 +10,6 @@ const URL_BYTES_MAX: usize = 2_048;
 const ORIGINS_MAX: usize = 100;
 const COLOURS_MAX: usize = 16;
 const IDLE_MINUTES_MAX: u32 = 1_440;
-const RETENTION_DAYS_MAX: u32 = 36_500;
 
 /// What a tenant has chosen. Always valid: it changes only by a validated [`Patch`].
 #[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
@@ -27,16 +26,10 @@ pub struct Settings {
     /// Web origins from which browsers may call with this tenant's keys.
     #[n(3)]
     pub allowed_origins: Vec<String>,
-    /// A visit ends after this many minutes without an event. Stored, not offered: sessions end after
-    /// 30 minutes for everybody so far.
-    #[serde(skip)]
+    /// A visit ends after this many minutes without an event (ING-21); for messages from now on.
     #[n(4)]
     pub session_idle_minutes: u32,
-    /// Events older than this many days may be dropped; 0 keeps them for ever. Stored, not offered:
-    /// nothing drops events so far, because un-merging rebuilds profiles from them.
-    #[serde(skip)]
-    #[n(5)]
-    pub retention_days: u32,
+    // Number 5 held days of retention that nothing obeyed (docs/adr/0009): never use it again.
     /// An IANA name by which days are counted in reports.
     #[n(6)]
     pub time_zone: String,
@@ -50,7 +43,6 @@ impl Default for Settings {
             branding: Branding::default(),
             allowed_origins: Vec::new(),
             session_idle_minutes: 30,
-            retention_days: 0,
             time_zone: "UTC".to_owned(),
         }
     }
@@ -90,21 +82,13 @@ impl Settings {
     }
 
     pub(crate) fn apply(&mut self, patch: &Patch) {
-        let Patch {
-            name,
-            domain,
-            branding,
-            allowed_origins,
-            session_idle_minutes,
-            retention_days,
-            time_zone,
-        } = patch.clone();
+        let Patch { name, domain, branding, allowed_origins, session_idle_minutes, time_zone } =
+            patch.clone();
         set(&mut self.name, name);
         set(&mut self.domain, domain);
         set(&mut self.branding, branding);
         set(&mut self.allowed_origins, allowed_origins);
         set(&mut self.session_idle_minutes, session_idle_minutes);
-        set(&mut self.retention_days, retention_days);
         set(&mut self.time_zone, time_zone);
     }
 }
@@ -141,12 +125,6 @@ pub(crate) fn problems(patch: &Patch) -> Vec<Problem> {
     {
         let message = format!("must be 1 to {IDLE_MINUTES_MAX}");
         problems.push(Problem::new("/session_idle_minutes", "out_of_range", message));
-    }
-    if let Some(days) = patch.retention_days
-        && days > RETENTION_DAYS_MAX
-    {
-        let message = format!("must be at most {RETENTION_DAYS_MAX}, or 0 for ever");
-        problems.push(Problem::new("/retention_days", "out_of_range", message));
     }
     if let Some(zone) = &patch.time_zone
         && !is_time_zone_name(zone)

@@ -400,7 +400,7 @@ fn every_rejection_has_a_code_of_its_own() {
         invalid(Subject::Computed),
         invalid(Subject::Message),
         invalid(Subject::Limits),
-        Rejection::LimitReached { what: "keys", limit: 1 },
+        Rejection::LimitReached { what: "keys".into(), limit: 1 },
         Rejection::KeyUnknown,
         Rejection::KeyDead,
         Rejection::KeyIdTaken,

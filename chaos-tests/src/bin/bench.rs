@@ -37,7 +37,7 @@ const SMOKE: Scale = Scale {
 };
 
 /// Every bench, in the order in which they run.
-const NAMES: [&str; 5] = ["fsync", "single", "hot", "batch", "idle"];
+const NAMES: [&str; 6] = ["fsync", "single", "hot", "visits", "batch", "idle"];
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures a server")]
@@ -51,7 +51,7 @@ struct Args {
     /// Where to write the report; only to the terminal if not given
     #[arg(long)]
     report: Option<PathBuf>,
-    /// Which benches; all if none is named: fsync, single, hot, batch, idle
+    /// Which benches; all if none is named: fsync, single, hot, visits, batch, idle
     names: Vec<String>,
 }
 
@@ -82,6 +82,7 @@ async fn run_all(args: &Args, scale: Scale) -> Result<Report> {
             "fsync" => runs::fsync(&mut report, scale)?,
             "single" => runs::single(&args.server, &mut report, scale).await?,
             "hot" => runs::hot(&args.server, &mut report, scale).await?,
+            "visits" => runs::visits(&args.server, &mut report, scale).await?,
             "batch" => runs::batch_and_restart(&args.server, &mut report, scale).await?,
             _ => runs::idle(&args.server, &mut report, scale).await?,
         }

@@ -15,7 +15,7 @@ use super::*;
 #[derive(Debug)]
 enum Count {}
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, minicbor::Encode, minicbor::Decode)]
 enum Never {}
 
 impl fmt::Display for Never {

@@ -1,13 +1,19 @@
+use std::borrow::Cow;
+
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 /// One thing that is wrong with a rule or with the definition of a computed trait.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Problem {
     /// Where, as an RFC 6901 pointer into the document (`""` is the whole document).
+    #[n(0)]
     pub pointer: String,
     /// What, as a stable code: one of [`codes`].
-    pub code: &'static str,
+    #[n(1)]
+    pub code: Cow<'static, str>,
     /// What to do about it, for a person.
+    #[n(2)]
     pub message: String,
 }
 
@@ -105,7 +111,7 @@ pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
     pub(crate) fn add(&mut self, at: &Pointer, code: &'static str, message: impl Into<String>) {
-        self.0.push(Problem { pointer: at.0.clone(), code, message: message.into() });
+        self.0.push(Problem { pointer: at.0.clone(), code: code.into(), message: message.into() });
     }
 
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {

@@ -33,9 +33,13 @@ pub struct SegmentEvent {
     /// `identify`, `group`: what is known about the person or group; `null` unsets a trait.
     #[schema(value_type = Option<Object>)]
     pub traits: Option<Value>,
-    /// Where it happened: page, campaign, device.
+    /// Where it happened: page, campaign, device. `consent.categoryPreferences` in it (category to
+    /// `true` or `false`) becomes the person's consents, each category a purpose.
     #[schema(value_type = Option<Object>)]
     pub context: Option<Value>,
+    /// To which destinations a copy of the event may go. Read and checked; events are copied to none.
+    #[schema(value_type = Option<Object>)]
+    pub integrations: Option<Value>,
     /// When it happened by the client's clock, ISO 8601; now if not given.
     pub timestamp: Option<String>,
     /// When it was sent by the client's clock; corrects `timestamp` if that clock is wrong.
@@ -104,7 +108,7 @@ pub struct UserEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub traits: Option<Value>,
-    /// Where it happened: page, campaign, device.
+    /// Where it happened: page, campaign, device; consent as in the Segment tracking API.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub context: Option<Value>,

@@ -66,12 +66,16 @@ pub struct EventCount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"meter": "events", "period": "2026-11-20", "count": 1234}))]
 pub struct UsageRow {
-    /// `events`, `active_profiles`, `messages` or `requests`.
+    /// `events`, `active_profiles`, `messages`, `requests` or `profiles`. The last two are as of now,
+    /// in the row of the current period.
     pub meter: String,
     /// A day (`2026-11-20`) or a month (`2026-11`), UTC, by time of receipt.
     pub period: String,
     /// How many.
     pub count: i64,
+    /// How many the plan allows, where it limits the meter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
 }
 
 /// A piece of input that was refused.

@@ -107,6 +107,8 @@ pub struct Settings {
     pub branding: Branding,
     /// Web origins from which browsers may call.
     pub allowed_origins: Vec<String>,
+    /// A visit ends after so many minutes without an event.
+    pub session_idle_minutes: u32,
     /// An IANA name.
     pub time_zone: String,
 }
@@ -140,6 +142,10 @@ pub struct SettingsPatch {
     /// Replaces the list: `https://shop.example`, `http://localhost:3000` or `*.shop.example`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_origins: Option<Vec<String>>,
+    /// 1 to 1 440: a visit ends after so many minutes without an event. Holds for events from now on;
+    /// visits that are known stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_idle_minutes: Option<u32>,
     /// An IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,

@@ -248,8 +248,8 @@ impl Call {
             .map_err(|error| Fault::new(&codes::INVALID_REQUEST).detail(error.to_string()))
     }
 
-    /// What travels with a command; the caller's `Idempotency-Key` makes it safe to repeat. Keys of
-    /// different routes and tenants never meet.
+    /// What travels with a command; the caller's `Idempotency-Key` makes it safe to repeat, with the
+    /// same body. Keys of different routes and tenants never meet.
     pub(crate) fn envelope(&self) -> Result<Envelope, Fault> {
         Ok(Envelope {
             key: self.idempotency_key("")?,
@@ -277,7 +277,8 @@ impl Call {
         let Some(text) = self.idempotency_text()? else { return Ok(None) };
         let path = self.parts.uri.path();
         let method = self.route.method.as_str();
-        Ok(Some(IdempotencyKey::of(format!("{method}\0{path}\0{part}\0{text}").as_bytes())))
+        let key = IdempotencyKey::of(format!("{method}\0{path}\0{part}\0{text}").as_bytes());
+        Ok(Some(key.with_content(&self.body)))
     }
 
     /// A fresh id, or with an `Idempotency-Key` always the same one.

@@ -120,6 +120,7 @@ impl From<Failure> for Fault {
             Failure::Overloaded { .. }
             | Failure::DeadlineExceeded
             | Failure::UnknownTenant
+            | Failure::KeyReused
             | Failure::Crashed => Some(failure.to_string()),
             _ => None,
         };

@@ -1,6 +1,8 @@
 //! Takes in tracking events: reads each on its own, asks their profiles, puts what is refused into
 //! the quarantine. A success is answered only when every event is durable in one of the two.
 
+mod known;
+
 use std::collections::HashMap;
 
 use futures_util::stream::{self, StreamExt};
@@ -50,9 +52,7 @@ pub(crate) async fn take_in(call: &Call, events: &Events<'_>) -> Result<Vec<Outc
             }
             Err(refusal) => Outcome::Refused { message_id: None, fault: refusal.into() },
         };
-        let outcomes = vec![outcome];
-        set_aside(call, events.texts, &outcomes).await?;
-        return Ok(outcomes);
+        return settle(call, events, vec![outcome]).await;
     }
     let mut outcomes: Vec<Option<Outcome>> = vec![None; events.texts.len()];
     let mut groups: HashMap<ProfileId, Vec<(usize, Message)>> = HashMap::new();
@@ -71,7 +71,19 @@ pub(crate) async fn take_in(call: &Call, events: &Events<'_>) -> Result<Vec<Outc
     for (position, outcome) in ask_all(call, groups).await? {
         outcomes[position] = Some(outcome);
     }
-    let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
+    settle(call, events, outcomes.into_iter().flatten().collect()).await
+}
+
+/// Second thoughts, and the quarantine for what is refused for good.
+async fn settle(
+    call: &Call,
+    events: &Events<'_>,
+    mut outcomes: Vec<Outcome>,
+) -> Result<Vec<Outcome>, Fault> {
+    if outcomes.iter().any(known::is_for_the_plan) {
+        // Boxed: it is rare, and every request would carry its room.
+        Box::pin(known::ask_again(call, events, &mut outcomes)).await?;
+    }
     set_aside(call, events.texts, &outcomes).await?;
     Ok(outcomes)
 }
@@ -132,8 +144,13 @@ async fn ask_one(
     let deadline = call.deadline();
     let mut named = Vec::with_capacity(messages.len());
     let mut commands = Vec::with_capacity(messages.len());
+    let by_header = call.idempotency_text()?.is_some();
     for (position, message) in messages {
-        let key = Some(IdempotencyKey::of(message.message_id.as_bytes()));
+        let key = IdempotencyKey::of(message.message_id.as_bytes());
+        // An id that was made from the header stands for these bytes. One that the sender chose
+        // stands for the event, however it is written the next time.
+        let made = by_header && message.message_id == fresh_message_id(call, position);
+        let key = Some(if made { key.with_content(&call.body) } else { key });
         named.push((position, message.message_id.clone()));
         let envelope = Envelope { key, deadline, trace: call.trace };
         commands.push((Command::Ingest(Box::new(message)), envelope));

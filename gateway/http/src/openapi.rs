@@ -297,6 +297,7 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
     }
     if route.idempotent {
         known.push(&codes::IDEMPOTENCY_KEY_INVALID);
+        known.push(&codes::IDEMPOTENCY_KEY_REUSED);
     }
     if route.path.contains('{') {
         known.push(&codes::ROUTE_NOT_FOUND);

@@ -189,8 +189,11 @@ fn bodies_are_decompressed_within_bounds() {
 
 #[test]
 fn every_code_of_the_entities_is_registered() {
-    let rules =
-        impresario_rules::Problem { pointer: String::new(), code: "x", message: String::new() };
+    let rules = impresario_rules::Problem {
+        pointer: String::new(),
+        code: "x".into(),
+        message: String::new(),
+    };
     let segment = [
         impresario_segment::Rejection::RuleInvalid(vec![rules]).code(),
         impresario_segment::Rejection::NameInvalid.code(),
@@ -203,17 +206,17 @@ fn every_code_of_the_entities_is_registered() {
     let (field, max) = ("x", 1);
     let profile = [
         P::MessageIdInvalid,
-        P::IdInvalid { field },
+        P::IdInvalid { field: field.into() },
         P::EventNameInvalid,
-        P::FieldMissing { field },
-        P::NotAnObject { field },
-        P::TooLarge { field, bytes: 2, max },
-        P::TooDeep { field, max },
+        P::FieldMissing { field: field.into() },
+        P::NotAnObject { field: field.into() },
+        P::TooLarge { field: field.into(), bytes: 2, max },
+        P::TooDeep { field: field.into(), max },
         P::TraitsTooMany { max },
         P::TraitsTooLarge { max },
         P::TraitNameInvalid,
         P::GroupsTooMany { max },
-        P::ConsentInvalid { field },
+        P::ConsentInvalid { field: field.into() },
         P::ConsentsTooMany { max },
         P::ProfileMerged { into: impresario_ids::ProfileId::NIL },
         P::MergeCircle,
@@ -234,7 +237,7 @@ fn every_code_of_the_entities_is_registered() {
 fn positions_of_mistakes_reach_the_problem() {
     let problem = impresario_rules::Problem {
         pointer: "/all/0".to_owned(),
-        code: "number_expected",
+        code: "number_expected".into(),
         message: "expected a number".to_owned(),
     };
     let fault =

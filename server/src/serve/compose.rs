@@ -93,7 +93,7 @@ pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hook = Hook::new(config.node.partitions, config.outbox.queue_rows_max);
 
-    let host = host(&config, &store, &clock, &directory, &live, &hook).await?;
+    let host = host(&config, &store, &clock, (&directory, &views), &live, &hook).await?;
     host.finish_erasures().await.context("an interrupted erasure cannot go on")?;
     let router = Router::new(host.clone(), config.router.clone());
     let outbox = Arc::new(outbox(&config, &host, &router, &directory, &views, hook).await?);
@@ -127,7 +127,7 @@ async fn host(
     config: &Config,
     store: &OpenStore,
     clock: &Arc<dyn Clock>,
-    directory: &Arc<Directory>,
+    (directory, views): (&Arc<Directory>, &Views),
     live: &Arc<Live>,
     hook: &Arc<Hook>,
 ) -> anyhow::Result<Host> {
@@ -146,7 +146,7 @@ async fn host(
             vec![watch::tenants(Arc::clone(directory))],
         )
         .entity::<Profile>(
-            Arc::new(Policies::new(Arc::clone(directory))),
+            Arc::new(Policies::new(Arc::clone(directory), views.clone())),
             vec![watch::profiles(Arc::clone(live))],
         )
         .entity::<Segment>(

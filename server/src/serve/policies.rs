@@ -1,6 +1,12 @@
-//! What profiles need to know of their tenant, made from the tenant's state.
+//! What profiles need to know of their tenant, made from the tenant's state and from how many
+//! profiles it has.
+//!
+//! The number is read from one counter per partition, at most once in [`COUNTED_EVERY`] for each
+//! tenant (and at each change of the tenant): an event costs a look at the clock. So a tenant may get
+//! past its limit by what begins within that time, and no further.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use impresario_host::{Failure, PolicySource};
@@ -9,31 +15,65 @@ use impresario_profile::{Policy, PolicyEndpoint, PolicySegment};
 use impresario_rules::{ComputedSpec, Problem};
 use impresario_tenant::State;
 use impresario_tenant::webhook::EVENT_TYPES;
-use impresario_views::{Directory, ViewError};
+use impresario_views::{Directory, ViewError, Views};
 
-/// Makes a profile policy once per state of its tenant.
+#[cfg(test)]
+mod tests;
+
+/// How old the number of a tenant's profiles may be.
+const COUNTED_EVERY: Duration = Duration::from_secs(1);
+
+/// Makes a profile policy once per state of its tenant, and again when the tenant's plan is full or
+/// no longer is.
 pub(crate) struct Policies {
     directory: Arc<Directory>,
-    made: DashMap<TenantId, (Arc<State>, Arc<Policy>)>,
+    views: Views,
+    made: DashMap<TenantId, Made>,
+}
+
+#[derive(Clone)]
+struct Made {
+    state: Arc<State>,
+    policy: Arc<Policy>,
+    counted: Instant,
 }
 
 impl Policies {
-    pub(crate) fn new(directory: Arc<Directory>) -> Self {
-        Self { directory, made: DashMap::new() }
+    pub(crate) fn new(directory: Arc<Directory>, views: Views) -> Self {
+        Self { directory, views, made: DashMap::new() }
+    }
+
+    fn at(&self, tenant: TenantId, now: Instant) -> Result<Arc<Policy>, Failure> {
+        let state = tenant_state(&self.directory, tenant)?;
+        let known = match self.made.get(&tenant) {
+            Some(made) if Arc::ptr_eq(&made.state, &state) => {
+                if now.saturating_duration_since(made.counted) < COUNTED_EVERY {
+                    return Ok(Arc::clone(&made.policy));
+                }
+                Some(Arc::clone(&made.policy))
+            }
+            Some(_) | None => None,
+        };
+        let full = self.full(tenant, &state)?;
+        let policy = match known {
+            Some(policy) if policy.profiles_full() == full => policy,
+            Some(_) | None => Arc::new(policy_of(&state, full)),
+        };
+        self.made.insert(tenant, Made { state, policy: Arc::clone(&policy), counted: now });
+        Ok(policy)
+    }
+
+    /// The limit of profiles, if the tenant has as many.
+    fn full(&self, tenant: TenantId, state: &State) -> Result<Option<u64>, Failure> {
+        let limit = state.limits().profiles;
+        let have = self.views.profiles_total(tenant).map_err(failure_of)?;
+        Ok((have >= limit).then_some(limit))
     }
 }
 
 impl PolicySource<Policy> for Policies {
     fn policy(&self, tenant: TenantId) -> Result<Arc<Policy>, Failure> {
-        let state = tenant_state(&self.directory, tenant)?;
-        if let Some(made) = self.made.get(&tenant)
-            && Arc::ptr_eq(&made.0, &state)
-        {
-            return Ok(Arc::clone(&made.1));
-        }
-        let policy = Arc::new(policy_of(&state));
-        self.made.insert(tenant, (state, Arc::clone(&policy)));
-        Ok(policy)
+        self.at(tenant, Instant::now())
     }
 }
 
@@ -58,7 +98,7 @@ pub(crate) fn failure_of(error: ViewError) -> Failure {
     Failure::Damaged(error.to_string())
 }
 
-fn policy_of(state: &State) -> Policy {
+fn policy_of(state: &State, full: Option<u64>) -> Policy {
     let segments = state.live_segments().filter_map(|live| {
         let rule = readable(impresario_rules::parse(&live.rule), &live.name)?;
         Some(PolicySegment { id: live.id, version: live.version, name: live.name.clone(), rule })
@@ -75,7 +115,13 @@ fn policy_of(state: &State) -> Policy {
         // An empty list would mean all.
         (!kinds.is_empty()).then_some(PolicyEndpoint { id: endpoint.id, kinds })
     });
-    Policy::new(segments.collect(), computed.collect(), endpoints.collect())
+    let idle = u16::try_from(state.settings().session_idle_minutes).unwrap_or(u16::MAX);
+    let policy = Policy::new(segments.collect(), computed.collect(), endpoints.collect())
+        .with_session_idle(idle);
+    match full {
+        Some(limit) => policy.with_profiles_full(limit),
+        None => policy,
+    }
 }
 
 /// What was validated when it was saved reads, unless a later release took something away.

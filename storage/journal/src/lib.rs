@@ -12,24 +12,27 @@
 //! - J3: batches of a partition apply in the order of their commit indexes, which have no gaps.
 //! - J4: a batch under an older [`Term`] than the partition's is refused and changes nothing.
 //! - J5: equal sequences of batches give equal tables (the writes are deterministic).
-//! - J6: after a failed commit whose outcome is unknown, the partition takes no commit until it is
-//!   opened again.
+//! - J6: after a failed commit whose outcome is unknown, the partition takes no commit under the
+//!   same term any more: not until it is opened again, or until a later term has begun.
 //!
 //! Each implementation passes [`conformance`].
 
 mod batch;
 pub mod conformance;
+mod leadership;
 mod memory;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, CommitIndex, Table, Term, Write};
+pub use leadership::{ConfirmFuture, Leadership, Role};
 pub use memory::{Fault, MemoryJournal};
 
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 
+use impresario_ids::NodeId;
 use impresario_kernel::PartitionId;
 
 /// The outcome of a commit, once it is known.
@@ -77,6 +80,9 @@ impl KeyRange {
 /// What a visitor of a scan is given: a key and its value.
 pub type Visitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
+/// Told of each change of a partition's leadership, in order per partition. Must not block.
+pub type LeadershipObserver = Box<dyn Fn(PartitionId, Leadership) + Send + Sync>;
+
 /// The durable store of a node: every partition it holds.
 ///
 /// Reads see every batch whose commit was answered, perhaps also later ones that are being applied,
@@ -115,6 +121,33 @@ pub trait Journal: Send + Sync + 'static {
         reverse: bool,
         visit: &mut Visitor<'_>,
     ) -> Result<(), ReadError>;
+
+    /// Who decides for a partition, as far as this node knows. A journal that is not replicated
+    /// leads all its partitions under term 0, for ever.
+    fn leadership(&self, partition: PartitionId) -> Leadership {
+        let _ = partition;
+        Leadership::ALONE
+    }
+
+    /// Calls `observer` at each later change of any partition's leadership.
+    fn watch_leadership(&self, observer: LeadershipObserver) {
+        drop(observer);
+    }
+
+    /// Whether this node certainly leads the partition under `term` at this moment, so that what is
+    /// read here needs no [`Journal::confirm`]: because no other node could, or by a lease.
+    fn is_certain(&self, partition: PartitionId, term: Term) -> bool {
+        let _ = (partition, term);
+        true
+    }
+
+    /// Confirms that this node led the partition under `term` at some moment after this call, and
+    /// that every batch committed before that moment is applied here: a read that follows is
+    /// linearizable. Calls that come together share one round of confirmation.
+    fn confirm(&self, partition: PartitionId, term: Term) -> ConfirmFuture {
+        let _ = (partition, term);
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Figures for the shell and the metrics.
     fn stats(&self) -> JournalStats;
@@ -162,6 +195,12 @@ pub enum CommitError {
         batch: u64,
         /// The partition's term.
         current: u64,
+    },
+    /// Another node decides for this partition, or none does at the moment; nothing was changed.
+    #[error("this node does not lead the partition")]
+    NotLeader {
+        /// Who does, as far as this node knows.
+        leader: Option<NodeId>,
     },
     /// There is no such partition here.
     #[error("no partition {0} on this node")]

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use impresario_kernel::PartitionId;
 
 use crate::{
-    Batch, CommitError, CommitFuture, CommitIndex, Journal, JournalStats, KeyRange, PartitionStats,
-    ReadError, Table, Term, Visitor, Write,
+    Batch, CommitError, CommitFuture, CommitIndex, ConfirmFuture, Journal, JournalStats, KeyRange,
+    Leadership, LeadershipObserver, PartitionStats, ReadError, Table, Term, Visitor, Write,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -23,6 +23,7 @@ type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct MemoryJournal {
     disk: Arc<Mutex<Disk>>,
     session: Mutex<Session>,
+    observers: Mutex<Vec<LeadershipObserver>>,
 }
 
 /// What happens to the next commit of a partition instead of success.
@@ -54,7 +55,16 @@ struct Session {
     faults: BTreeMap<PartitionId, VecDeque<Fault>>,
     failed: BTreeMap<PartitionId, String>,
     fail_reads: Option<String>,
+    leadership: BTreeMap<PartitionId, Leadership>,
+    /// Whether reads must be confirmed.
+    in_doubt: bool,
     batches: u64,
+}
+
+impl Session {
+    fn leadership(&self, partition: PartitionId) -> Leadership {
+        self.leadership.get(&partition).copied().unwrap_or(Leadership::ALONE)
+    }
 }
 
 #[derive(Default)]
@@ -68,7 +78,11 @@ impl MemoryJournal {
     #[must_use]
     pub fn new(partitions: u16) -> Self {
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
-        Self { disk: Arc::new(Mutex::new(Disk { partitions })), session: Mutex::default() }
+        Self::over(Arc::new(Mutex::new(Disk { partitions })))
+    }
+
+    fn over(disk: Arc<Mutex<Disk>>) -> Self {
+        Self { disk, session: Mutex::default(), observers: Mutex::default() }
     }
 
     /// Another journal over the same rows, without the faults and failures of this one. This one
@@ -80,7 +94,32 @@ impl MemoryJournal {
         for (_, answer) in session.waiting.drain(..) {
             settle(&answer, Err(CommitError::Unknown("the store was opened again".to_owned())));
         }
-        Self { disk: Arc::clone(&self.disk), session: Mutex::default() }
+        Self::over(Arc::clone(&self.disk))
+    }
+
+    /// A second journal over the same rows while this one goes on: what two nodes of a cluster see
+    /// of a partition, if replication took no time. [`MemoryJournal::lead`] says which of them
+    /// decides.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::over(Arc::clone(&self.disk))
+    }
+
+    /// Tells this node what it is for a partition. A leader's reign begins with an entry of its
+    /// own, so that earlier ones can write no more, whether they have heard of it or not.
+    pub fn lead(&self, partition: PartitionId, leadership: Leadership) {
+        if leadership.is_leader()
+            && let Some(held) = lock(&self.disk).partitions.get_mut(usize::from(partition.0))
+        {
+            held.term = held.term.max(leadership.term);
+        }
+        lock(&self.session).leadership.insert(partition, leadership);
+        lock(&self.observers).iter().for_each(|observe| observe(partition, leadership));
+    }
+
+    /// From now on (or no longer) reads must be confirmed.
+    pub fn doubt(&self, in_doubt: bool) {
+        lock(&self.session).in_doubt = in_doubt;
     }
 
     /// The next commit of `partition` meets this fault, then the partition is failed. Further calls
@@ -135,6 +174,10 @@ impl MemoryJournal {
         }
         if let Some(why) = session.failed.get(&id) {
             return Err(CommitError::Failed(why.clone()));
+        }
+        let leadership = session.leadership(id);
+        if !leadership.is_leader() {
+            return Err(CommitError::NotLeader { leader: leadership.leader() });
         }
         let mut disk = lock(&self.disk);
         let partition =
@@ -272,6 +315,33 @@ impl Journal for MemoryJournal {
             }
         }
         Ok(())
+    }
+
+    fn leadership(&self, partition: PartitionId) -> Leadership {
+        lock(&self.session).leadership(partition)
+    }
+
+    fn watch_leadership(&self, observer: LeadershipObserver) {
+        lock(&self.observers).push(observer);
+    }
+
+    fn is_certain(&self, _partition: PartitionId, _term: Term) -> bool {
+        !lock(&self.session).in_doubt
+    }
+
+    fn confirm(&self, partition: PartitionId, term: Term) -> ConfirmFuture {
+        let leadership = lock(&self.session).leadership(partition);
+        let disk = lock(&self.disk);
+        let current = disk.partitions.get(usize::from(partition.0)).map(|held| held.term);
+        let outcome = match current {
+            None => Err(CommitError::NoPartition(partition.0)),
+            Some(current) if current > term => {
+                Err(CommitError::StaleTerm { batch: term.0, current: current.0 })
+            }
+            Some(_) if leadership.is_leader() => Ok(()),
+            Some(_) => Err(CommitError::NotLeader { leader: leadership.leader() }),
+        };
+        Box::pin(std::future::ready(outcome))
     }
 
     fn stats(&self) -> JournalStats {

@@ -1,17 +1,23 @@
 //! Measures the store alone: batches, rows and CPU per second, with the disk's own fsync beside it.
 //!
-//! `cargo run --release -p impresario-redb --example commit_bench -- DIR [SECONDS]`
+//! Each run is made on the plain store and on the replicas' store, where a commit is what one node
+//! alone does for it: append, wait for the fsync, apply, purge now and then.
+//!
+//! `cargo run --release -p impresario-redb --example commit_bench -- DIR [SECONDS] [NAME]`
 
 use std::error::Error;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use impresario_journal::conformance::block_on;
 use impresario_journal::{Batch, Journal, Table, Term, Write};
 use impresario_kernel::PartitionId;
-use impresario_redb::{Options, RedbJournal, probe_fsync};
+use impresario_redb::{
+    LogEntry, Mark, Options, Payload, RedbJournal, ReplicaOptions, ReplicaStore, probe_fsync,
+};
 
 /// Entities whose rows are written.
 const ENTITIES: u64 = 10_000;
@@ -43,34 +49,116 @@ fn main() -> Result<(), Box<dyn Error>> {
         if only.as_ref().is_some_and(|only| !run.name.contains(only.as_str())) {
             continue;
         }
-        let mut times = probe_fsync(&dir, 300)?;
-        times.sort_unstable();
-        write!(
-            stdout(),
-            "fsync p50 {:4} us p99 {:5} us | ",
-            times[150].as_micros(),
-            times[297].as_micros()
-        )?;
-        let dir = dir.join(run.name.replace([' ', ','], "-"));
-        measure(run, &dir, Duration::from_secs(seconds))?;
-        std::fs::remove_dir_all(&dir)?;
+        for replicated in [false, true] {
+            let mut times = probe_fsync(&dir, 300)?;
+            times.sort_unstable();
+            write!(
+                stdout(),
+                "{} | fsync p50 {:4} us p99 {:5} us | ",
+                if replicated { "replica" } else { "plain  " },
+                times[150].as_micros(),
+                times[297].as_micros()
+            )?;
+            let dir = dir.join(run.name.replace([' ', ','], "-"));
+            measure(run, &dir, Duration::from_secs(seconds), replicated)?;
+            std::fs::remove_dir_all(&dir)?;
+        }
     }
     Ok(())
 }
 
-fn measure(run: &Run, dir: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
-    let journal = RedbJournal::open(Options::new(dir, run.partitions))?;
+/// The store that is measured.
+enum Store {
+    Plain(RedbJournal),
+    Replica(ReplicaStore),
+}
+
+impl Store {
+    fn open(dir: &Path, partitions: u16, replicated: bool) -> Result<Self, Box<dyn Error>> {
+        if !replicated {
+            return Ok(Self::Plain(RedbJournal::open(Options::new(dir, partitions))?));
+        }
+        let store = ReplicaStore::open(ReplicaOptions::new(dir, partitions))?;
+        for group in 0..partitions {
+            store.ensure(group)?;
+        }
+        Ok(Self::Replica(store))
+    }
+
+    /// Commits a batch, entry `index` of its partition.
+    fn commit(&self, batch: Batch, index: u64) -> Result<(), Box<dyn Error>> {
+        let store = match self {
+            Self::Plain(journal) => {
+                block_on(journal.commit(batch))?;
+                return Ok(());
+            }
+            Self::Replica(store) => store,
+        };
+        let group = batch.partition.0;
+        block_on(store.room());
+        let payload = Arc::new(Payload::of_writes(batch.term.0, batch.writes)?);
+        let entry = LogEntry { index, id: vec![7; 24], payload };
+        let (sender, told) = mpsc::sync_channel(1);
+        store.append(group, vec![entry], Box::new(move |done| drop(sender.try_send(done))));
+        told.recv()??;
+        let read = store.read(group, index..index + 1, usize::MAX)?;
+        let payload = &read.first().ok_or("no entry")?.payload;
+        store.save_committed(group, vec![7; 24])?;
+        store.apply(group, Mark { index, bytes: vec![7; 100] }, payload)?;
+        if index.is_multiple_of(500)
+            && let Some(durable) = store.durable(group)?
+        {
+            store.purge_to(group, durable.index, vec![7; 24], Box::new(drop));
+        }
+        Ok(())
+    }
+
+    fn get(&self, partition: PartitionId, key: &[u8]) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Plain(journal) => journal.get(partition, Table::Seen, key)?,
+            Self::Replica(store) => store.get(partition.0, Table::Seen, key)?,
+        })
+    }
+
+    /// Syncs, batches, bytes of the log, bytes of the states.
+    fn stats(&self) -> (u64, u64, u64, u64) {
+        match self {
+            Self::Plain(journal) => {
+                let stats = journal.stats();
+                let state = stats.partitions.iter().map(|partition| partition.state_bytes).sum();
+                (stats.log_syncs, stats.batches, stats.log_bytes, state)
+            }
+            Self::Replica(store) => {
+                let stats = store.stats();
+                let state = stats.groups.iter().map(|group| group.state_bytes).sum();
+                (stats.log_syncs, stats.entries, stats.log_bytes, state)
+            }
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Plain(journal) => journal.close(),
+            Self::Replica(store) => store.close(),
+        }
+    }
+}
+
+fn measure(run: &Run, dir: &Path, time: Duration, replicated: bool) -> Result<(), Box<dyn Error>> {
+    let store = Store::open(dir, run.partitions, replicated)?;
     let (events, latency) = (AtomicU64::new(0), AtomicU64::new(0));
     let (started, cpu) = (Instant::now(), cpu_time()?);
     std::thread::scope(|scope| {
         for client in 0..run.clients {
-            let (journal, events, latency) = (&journal, &events, &latency);
+            let (store, events, latency) = (&store, &events, &latency);
             scope.spawn(move || {
                 let mut number = 0;
+                let mut index = 0;
                 while started.elapsed() < time {
                     let batch = batch(run, client, &mut number);
                     let asked = Instant::now();
-                    if block_on(journal.commit(batch)).is_err() {
+                    index += 1;
+                    if store.commit(batch, index).is_err() {
                         return;
                     }
                     latency.fetch_add(asked.elapsed().as_micros() as u64, Ordering::Relaxed);
@@ -81,25 +169,24 @@ fn measure(run: &Run, dir: &Path, time: Duration) -> Result<(), Box<dyn Error>> 
     });
     let (elapsed, cpu) = (started.elapsed().as_secs_f64(), cpu_time()? - cpu);
     let events = events.into_inner();
-    let stats = journal.stats();
-    let read = read_time(&journal, run)?;
-    let state: u64 = stats.partitions.iter().map(|partition| partition.state_bytes).sum();
+    let (syncs, batches, log, state) = store.stats();
+    let read = read_time(&store, run)?;
     let closing = Instant::now();
-    drop(journal);
+    drop(store);
     let opening = Instant::now();
-    let journal = RedbJournal::open(Options::new(dir, run.partitions))?;
+    let store = Store::open(dir, run.partitions, replicated)?;
     let opened = opening.elapsed();
-    journal.close();
+    store.close();
     writeln!(
         stdout(),
         "{:28} {:8.0} events/s  {:8.0} rows/s  {:6.0} syncs/s  mean {:6.2} ms  {:6.2} us cpu/event  log {} MB  state {} MB  reopen {} ms (stop {} ms)  get {:4.2} us",
         run.name,
         events as f64 / elapsed,
         events as f64 * 3.0 / elapsed,
-        stats.log_syncs as f64 / elapsed,
-        latency.into_inner() as f64 / 1000.0 / stats.batches as f64,
+        syncs as f64 / elapsed,
+        latency.into_inner() as f64 / 1000.0 / batches as f64,
         cpu * 1e6 / events as f64,
-        stats.log_bytes >> 20,
+        log >> 20,
         state >> 20,
         opened.as_millis(),
         (opening - closing).as_millis(),
@@ -109,7 +196,7 @@ fn measure(run: &Run, dir: &Path, time: Duration) -> Result<(), Box<dyn Error>> 
 }
 
 /// Microseconds of one random read: of counters, which are often in memory, and of missing rows.
-fn read_time(journal: &RedbJournal, run: &Run) -> Result<f64, Box<dyn Error>> {
+fn read_time(store: &Store, run: &Run) -> Result<f64, Box<dyn Error>> {
     const READS: u64 = 100_000;
     let started = Instant::now();
     let mut found = 0u64;
@@ -120,7 +207,7 @@ fn read_time(journal: &RedbJournal, run: &Run) -> Result<f64, Box<dyn Error>> {
         key.extend_from_slice(&[0, 0, 0, 9, 2]);
         key.extend_from_slice(&mix(number).to_be_bytes());
         key.extend_from_slice(&mix(mix(number)).to_be_bytes());
-        found += u64::from(journal.get(partition, Table::Seen, &key)?.is_some());
+        found += u64::from(store.get(partition, &key)?.is_some());
     }
     let took = started.elapsed().as_secs_f64() * 1e6 / READS as f64;
     if found > READS { Err("more rows than reads".into()) } else { Ok(took) }

@@ -1,27 +1,24 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::cell::{Cell, Cells};
 use crate::clock::now;
 use crate::disk::Disk;
 use crate::format::{LOG, state_name};
-use crate::shared::{Shared, Stop};
-use crate::state::State;
+use crate::shared::{Queued, Shared, Stop};
 
 /// How often ages are looked at and the gauges set.
 const TICK: Duration = Duration::from_millis(250);
 
 /// The thread that writes overlays to the state databases.
-pub(crate) struct Checkpointer {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) states: Vec<State>,
+pub(crate) struct Checkpointer<C, Q> {
+    pub(crate) shared: Arc<Shared<Q>>,
+    pub(crate) cells: C,
     pub(crate) age: Duration,
-    /// Per partition: how far the state database is, for the writer that cuts the log.
-    pub(crate) checkpointed: Arc<Vec<AtomicU64>>,
     pub(crate) disk: Disk,
 }
 
-impl Checkpointer {
+impl<C: Cells, Q: Queued> Checkpointer<C, Q> {
     /// Until the store closes.
     pub(crate) fn run(self) {
         let mut gauges = now();
@@ -30,7 +27,7 @@ impl Checkpointer {
             match stop {
                 Some(Stop::AtOnce) => return,
                 Some(Stop::Flushed) => {
-                    (0..self.states.len()).for_each(|partition| self.checkpoint(partition));
+                    self.all().for_each(|cell| self.checkpoint(&cell));
                     return;
                 }
                 None => {}
@@ -38,8 +35,8 @@ impl Checkpointer {
             if self.shared.failure().is_some() {
                 continue;
             }
-            while let Some(partition) = self.due() {
-                self.checkpoint(partition);
+            while let Some(cell) = self.due() {
+                self.checkpoint(&cell);
                 if self.shared.failure().is_some() || self.shared.stops_at_once() {
                     break;
                 }
@@ -51,59 +48,43 @@ impl Checkpointer {
         }
     }
 
+    fn all(&self) -> impl Iterator<Item = Arc<Cell<C::Position>>> {
+        (0..self.cells.count()).filter_map(|number| self.cells.cell(number))
+    }
+
     /// The partition that should be written next: one that is too old, or the fullest if all
     /// together are too many.
-    fn due(&self) -> Option<usize> {
+    fn due(&self) -> Option<Arc<Cell<C::Position>>> {
         let now = now();
         let old = |since: Option<Instant>| {
             since.is_some_and(|since| now.duration_since(since) >= self.age)
         };
-        let dirty: Vec<_> =
-            self.shared.partitions.iter().map(super::partition::Partition::dirty).collect();
-        if let Some(partition) = dirty.iter().position(|dirty| old(dirty.since)) {
-            return Some(partition);
-        }
-        if self.shared.dirty_bytes() <= self.shared.soft_bytes {
-            return None;
-        }
-        let fullest = dirty.iter().enumerate().max_by_key(|(_, dirty)| dirty.bytes);
-        fullest.filter(|(_, dirty)| dirty.bytes > 0).map(|(partition, _)| partition)
-    }
-
-    fn checkpoint(&self, number: usize) {
-        let partition = &self.shared.partitions[number];
-        if self.shared.failure().is_some() {
-            return;
-        }
-        let Some(frozen) = partition.freeze() else { return };
-        let (started, bytes, rows) = (now(), frozen.overlay.bytes(), frozen.overlay.rows());
-        let state = &self.states[number];
-        let written = state.write(&frozen.overlay, frozen.applied).and_then(|()| state.base());
-        match written {
-            Ok(base) => {
-                let applied = frozen.applied;
-                drop(frozen);
-                partition.thaw(base, applied);
-                self.checkpointed[number].store(applied.index, Ordering::Release);
-                self.shared.freed(bytes);
-                metrics::histogram!("impresario_checkpoint_seconds")
-                    .record(started.elapsed().as_secs_f64());
-                metrics::counter!("impresario_checkpoint_rows_total").increment(rows as u64);
+        let crowded = self.shared.dirty_bytes() > self.shared.soft_bytes;
+        let mut fullest = None;
+        let mut most = 0;
+        for cell in self.all() {
+            let dirty = cell.partition.dirty();
+            if old(dirty.since) {
+                return Some(cell);
             }
-            // The frozen overlay stays for the readers; the log has everything.
-            Err(error) => self.shared.fail(&format!("{}: {error}", self.name(number))),
+            if crowded && dirty.bytes > most {
+                most = dirty.bytes;
+                fullest = Some(cell);
+            }
         }
+        fullest
     }
 
-    fn name(&self, partition: usize) -> String {
-        u16::try_from(partition).map_or_else(|_| partition.to_string(), state_name)
+    fn checkpoint(&self, cell: &Arc<Cell<C::Position>>) {
+        if cell.checkpoint(&self.shared) {
+            self.cells.checkpointed(cell);
+        }
     }
 
     fn set_gauges(&self) {
         metrics::gauge!("impresario_log_file_bytes").set(self.disk.len(LOG) as f64);
         metrics::gauge!("impresario_dirty_bytes").set(self.shared.dirty_bytes() as f64);
-        let state: u64 =
-            (0..self.states.len()).map(|partition| self.disk.len(&self.name(partition))).sum();
+        let state: u64 = self.all().map(|cell| self.disk.len(&state_name(cell.number))).sum();
         metrics::gauge!("impresario_state_files_bytes").set(state as f64);
     }
 }

@@ -19,6 +19,19 @@ pub trait SimulatedDisk: Send + Sync + fmt::Debug {
 
     /// Bytes of the file of this name.
     fn len(&self, name: &str) -> u64;
+
+    /// Gives a file another name, in the place of what had it before: wholly and durably, or not at
+    /// all. Who has either file open keeps what is open.
+    ///
+    /// # Errors
+    /// What the operating system would say.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file, durably. One that is not there is no error.
+    ///
+    /// # Errors
+    /// What the operating system would say.
+    fn remove(&self, name: &str) -> io::Result<()>;
 }
 
 /// Where the databases' bytes are.
@@ -70,31 +83,52 @@ impl Disk {
     }
 
     /// Makes a database whole before it gets its name: `fill` writes its first rows. A crash leaves
-    /// the database, or nothing.
+    /// the database, or nothing. In the place of one of the same name, if there is one.
     pub(crate) fn create(
         &self,
         name: &str,
         fill: impl FnOnce(&Database) -> Result<()>,
     ) -> std::result::Result<(), OpenError> {
-        if self.simulated.is_some() {
-            let database = self.open(name, 1 << 20)?;
-            return guarded(|| fill(&database)).map_err(|error| self.failure(name, error));
-        }
-        let (path, fresh) = (self.path(name), self.path(&format!("{name}.new")));
-        let failed = |source| OpenError::Io { path: path.clone(), source };
-        match std::fs::remove_file(&fresh) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
+        let fresh = format!("{name}.new");
+        self.remove(&fresh)?;
         let made = guarded(|| {
-            let database = redb::Builder::new().set_cache_size(1 << 20).create(&fresh)?;
+            let mut builder = redb::Builder::new();
+            builder.set_cache_size(1 << 20);
+            let database = match &self.simulated {
+                Some(disk) => builder.create_with_backend(Simulated(disk.file(&fresh)))?,
+                None => builder.create(self.path(&fresh))?,
+            };
             fill(&database)
         });
         made.map_err(|error| self.failure(name, error))?;
-        std::fs::rename(&fresh, &path).map_err(failed)?;
-        // The name is durable only with its folder.
-        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)
+        self.rename(&fresh, name)
+    }
+
+    /// Gives a file another name, durably, in the place of what had it before.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> std::result::Result<(), OpenError> {
+        let renamed = match &self.simulated {
+            Some(disk) => disk.rename(from, to),
+            None => std::fs::rename(self.path(from), self.path(to)).and_then(|()| self.sync_dir()),
+        };
+        renamed.map_err(|source| OpenError::Io { path: self.path(to), source })
+    }
+
+    /// Removes a file, durably, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> std::result::Result<(), OpenError> {
+        let removed = match &self.simulated {
+            Some(disk) => disk.remove(name),
+            None => match std::fs::remove_file(self.path(name)) {
+                Ok(()) => self.sync_dir(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            },
+        };
+        removed.map_err(|source| OpenError::Io { path: self.path(name), source })
+    }
+
+    /// A name is durable only with its folder.
+    fn sync_dir(&self) -> io::Result<()> {
+        File::open(&self.dir)?.sync_all()
     }
 
     /// Opens a database that exists.

@@ -1,6 +1,7 @@
 //! The stored form of a log entry: a version byte, then bincode's legacy (fixed-integer) layout of
 //! [`Entry`]. Golden bytes of each version stay in the tests for ever.
 
+use bytes::Bytes as Shared;
 use impresario_journal::{Batch, Table, Write};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -61,6 +62,11 @@ pub(crate) enum EntryError {
     Damaged(String),
 }
 
+/// What a batch's stored form takes at most, in bytes.
+pub(crate) fn bound(batch: &Batch) -> u64 {
+    batch.writes.iter().map(|write| 21 + write_bytes(write) as u64).sum::<u64>() + 17
+}
+
 /// The stored form of a batch (its partition is in the key).
 pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, EntryError> {
     let entry = Entry { term: batch.term.0, writes: batch.writes.iter().map(to_stored).collect() };
@@ -72,21 +78,32 @@ pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, EntryError> {
     Ok(bytes)
 }
 
-/// The term and the writes of an entry.
-pub(crate) fn decode(bytes: &[u8]) -> Result<(u64, Vec<Write>), EntryError> {
+/// One change to one table, as [`Write`] says it, its bytes still those of the entry: rows of a batch
+/// share one allocation until a checkpoint has written them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Put { table: Table, key: Shared, value: Shared },
+    Delete { table: Table, key: Shared },
+    DeleteIf { table: Table, key: Shared, value: Shared },
+    Add { table: Table, key: Shared, delta: i64 },
+    DeleteRange { table: Table, from: Shared, to: Shared },
+}
+
+/// The term and the changes of an entry.
+pub(crate) fn decode(entry: &Shared) -> Result<(u64, Vec<Change>), EntryError> {
     let (version, rest) =
-        bytes.split_first().ok_or_else(|| EntryError::Damaged("empty".to_owned()))?;
+        entry.split_first().ok_or_else(|| EntryError::Damaged("empty".to_owned()))?;
     if *version != VERSION {
         return Err(EntryError::Version(*version));
     }
     let config = bincode::config::legacy().with_limit::<LIMIT>();
-    let (entry, used): (Entry<'_>, usize) = bincode::serde::borrow_decode_from_slice(rest, config)
+    let (stored, used): (Entry<'_>, usize) = bincode::serde::borrow_decode_from_slice(rest, config)
         .map_err(|error| EntryError::Damaged(error.to_string()))?;
     if used != rest.len() {
         return Err(EntryError::Damaged("bytes after the end".to_owned()));
     }
-    let writes = entry.writes.into_iter().map(from_stored).collect::<Result<_, _>>()?;
-    Ok((entry.term, writes))
+    let changes = stored.writes.into_iter().map(|write| from_stored(entry, write));
+    Ok((stored.term, changes.collect::<Result<_, _>>()?))
 }
 
 /// Bytes of keys and values of a write.
@@ -115,23 +132,42 @@ fn to_stored(write: &Write) -> EntryWrite<'_> {
     }
 }
 
-fn from_stored(write: EntryWrite<'_>) -> Result<Write, EntryError> {
+fn from_stored(entry: &Shared, write: EntryWrite<'_>) -> Result<Change, EntryError> {
     let table = |code| {
         Table::from_code(code).ok_or_else(|| EntryError::Damaged(format!("no table {code}")))
     };
+    let part = |bytes: Bytes<'_>| entry.slice_ref(bytes.0);
     Ok(match write {
         EntryWrite::Put(code, key, value) => {
-            Write::Put { table: table(code)?, key: key.0.to_vec(), value: value.0.to_vec() }
+            Change::Put { table: table(code)?, key: part(key), value: part(value) }
         }
-        EntryWrite::Delete(code, key) => Write::Delete { table: table(code)?, key: key.0.to_vec() },
+        EntryWrite::Delete(code, key) => Change::Delete { table: table(code)?, key: part(key) },
         EntryWrite::DeleteIf(code, key, value) => {
-            Write::DeleteIf { table: table(code)?, key: key.0.to_vec(), value: value.0.to_vec() }
+            Change::DeleteIf { table: table(code)?, key: part(key), value: part(value) }
         }
         EntryWrite::Add(code, key, delta) => {
-            Write::Add { table: table(code)?, key: key.0.to_vec(), delta }
+            Change::Add { table: table(code)?, key: part(key), delta }
         }
         EntryWrite::DeleteRange(code, from, to) => {
-            Write::DeleteRange { table: table(code)?, from: from.0.to_vec(), to: to.0.to_vec() }
+            Change::DeleteRange { table: table(code)?, from: part(from), to: part(to) }
         }
     })
+}
+
+impl From<Change> for Write {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Put { table, key, value } => {
+                Self::Put { table, key: key.into(), value: value.into() }
+            }
+            Change::Delete { table, key } => Self::Delete { table, key: key.into() },
+            Change::DeleteIf { table, key, value } => {
+                Self::DeleteIf { table, key: key.into(), value: value.into() }
+            }
+            Change::Add { table, key, delta } => Self::Add { table, key: key.into(), delta },
+            Change::DeleteRange { table, from, to } => {
+                Self::DeleteRange { table, from: from.into(), to: to.into() }
+            }
+        }
+    }
 }

@@ -1,25 +1,24 @@
 use std::fmt;
-use std::fs::File;
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use impresario_journal::{
     Batch, CommitError, CommitFuture, Journal, JournalStats, KeyRange, ReadError, Table, Visitor,
 };
 use impresario_kernel::PartitionId;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::cell::{Cell, Cells};
 use crate::checkpoint::Checkpointer;
 use crate::disk::{Disk, SimulatedDisk};
 use crate::entry::{self, EntryError};
-use crate::format::{LOG, state_name};
+use crate::format::{Applied, LOG, state_name};
 use crate::partition::Partition;
 use crate::recovery::recover;
-use crate::shared::{Proposal, Shared, Stop};
-use crate::writer::Writer;
+use crate::shared::{Shared, Stop};
+use crate::threads::Threads;
+use crate::writer::{Proposal, Writer};
 use crate::{OpenError, Options};
 
 /// The durable store of a node.
@@ -28,16 +27,25 @@ use crate::{OpenError, Options};
 /// databases: the next opening replays the log, as after a crash. [`Journal::close`] does that
 /// work first.
 pub struct RedbJournal {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Proposal>>,
+    cells: Arc<[Arc<Cell<Applied>>]>,
     disk: Disk,
-    running: Mutex<Option<Running>>,
+    threads: Threads,
 }
 
-struct Running {
-    writer: JoinHandle<()>,
-    checkpointer: JoinHandle<()>,
-    /// Holds the folder for this process.
-    _lock: Option<File>,
+impl Cells for Arc<[Arc<Cell<Applied>>]> {
+    type Position = Applied;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn cell(&self, number: usize) -> Option<Arc<Cell<Applied>>> {
+        self.get(number).cloned()
+    }
+
+    // The writer that cuts the log asks each cell how far it is.
+    fn checkpointed(&self, _: &Arc<Cell<Applied>>) {}
 }
 
 impl RedbJournal {
@@ -66,49 +74,39 @@ impl RedbJournal {
     fn start(options: &Options, disk: Disk) -> Result<Self, OpenError> {
         let lock = disk.lock()?;
         let recovered = recover(&disk, options)?;
-        let checkpointed =
-            recovered.checkpointed.iter().map(|index| AtomicU64::new(*index)).collect();
-        let checkpointed = Arc::new(checkpointed);
+        let cells: Arc<[_]> = recovered.cells.into_iter().map(Arc::new).collect();
+        let dirty = cells.iter().map(|cell| cell.partition.dirty().bytes).sum();
         let shared =
-            Shared::new(recovered.partitions, options.dirty_soft_bytes, options.dirty_hard_bytes);
-        let shared = Arc::new(shared);
+            Arc::new(Shared::new(dirty, options.dirty_soft_bytes, options.dirty_hard_bytes));
         let writer = Writer::new(
             Arc::clone(&shared),
             recovered.log,
             (options.drain_bytes, options.gather),
-            Arc::clone(&checkpointed),
+            Arc::clone(&cells),
             recovered.places,
         );
         let checkpointer = Checkpointer {
             shared: Arc::clone(&shared),
-            states: recovered.states,
+            cells: Arc::clone(&cells),
             age: options.checkpoint_age,
-            checkpointed,
             disk: disk.clone(),
         };
-        let failed = |source| OpenError::Io { path: disk.dir.clone(), source };
-        let writer = spawn("log-writer", move || writer.run()).map_err(failed)?;
-        let checkpointer = spawn("checkpointer", move || checkpointer.run()).map_err(failed)?;
-        let running = Mutex::new(Some(Running { writer, checkpointer, _lock: lock }));
-        Ok(Self { shared, disk, running })
+        let threads = Threads::start(lock, move || writer.run(), move || checkpointer.run())
+            .map_err(|source| OpenError::Io { path: disk.dir.clone(), source })?;
+        Ok(Self { shared, cells, disk, threads })
     }
 
     fn stop(&self, how: Stop) {
-        let mut running = self.running.lock();
-        let Some(threads) = running.take() else { return };
-        self.shared.stop_writer();
-        if threads.writer.join().is_err() {
-            tracing::error!("log writer panicked");
-        }
-        self.shared.stop_checkpointer(how);
-        if threads.checkpointer.join().is_err() {
-            tracing::error!("checkpointer panicked");
-        }
-        self.shared.partitions.iter().for_each(Partition::close);
+        self.threads.stop(&self.shared, how, || {
+            for cell in self.cells.iter() {
+                cell.close();
+            }
+        });
     }
 
-    fn partition(&self, id: PartitionId) -> Result<&Partition, ReadError> {
-        self.shared.partitions.get(usize::from(id.0)).ok_or(ReadError::NoPartition(id.0))
+    fn partition(&self, id: PartitionId) -> Result<&Partition<Applied>, ReadError> {
+        let cell = self.cells.get(usize::from(id.0)).ok_or(ReadError::NoPartition(id.0))?;
+        Ok(&cell.partition)
     }
 
     fn propose(
@@ -117,7 +115,7 @@ impl RedbJournal {
     ) -> Result<oneshot::Receiver<Result<impresario_journal::CommitIndex, CommitError>>, CommitError>
     {
         let id = batch.partition.0;
-        if usize::from(id) >= self.shared.partitions.len() {
+        if usize::from(id) >= self.cells.len() {
             return Err(CommitError::NoPartition(id));
         }
         if let Some(why) = self.shared.failure() {
@@ -125,9 +123,9 @@ impl RedbJournal {
         }
         let entry = encode(&batch)?;
         let (answer, outcome) = oneshot::channel();
-        let Batch { term, writes, .. } = batch;
+        let (term, entry) = (batch.term, Bytes::from(entry));
         self.shared
-            .propose(Proposal { partition: id, term, writes, entry, answer })
+            .propose(Proposal { partition: id, term, entry, answer })
             .map_err(|_| CommitError::Closed)?;
         Ok(outcome)
     }
@@ -135,8 +133,7 @@ impl RedbJournal {
 
 fn encode(batch: &Batch) -> Result<Vec<u8>, CommitError> {
     let limit = entry::LIMIT as u64;
-    let bytes =
-        batch.writes.iter().map(|write| 21 + entry::write_bytes(write) as u64).sum::<u64>() + 17;
+    let bytes = entry::bound(batch);
     if bytes > limit {
         return Err(CommitError::TooLarge { bytes, limit });
     }
@@ -145,13 +142,9 @@ fn encode(batch: &Batch) -> Result<Vec<u8>, CommitError> {
     })
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run)
-}
-
 impl Journal for RedbJournal {
     fn partitions(&self) -> u16 {
-        u16::try_from(self.shared.partitions.len()).unwrap_or(u16::MAX)
+        u16::try_from(self.cells.len()).unwrap_or(u16::MAX)
     }
 
     fn commit(&self, batch: Batch) -> CommitFuture {
@@ -184,10 +177,10 @@ impl Journal for RedbJournal {
     }
 
     fn stats(&self) -> JournalStats {
-        let partitions = self.shared.partitions.iter().zip(0..);
+        let cells = self.cells.iter();
         JournalStats {
-            partitions: partitions
-                .map(|(partition, id)| partition.stats(self.disk.len(&state_name(id))))
+            partitions: cells
+                .map(|cell| cell.partition.stats(self.disk.len(&state_name(cell.number))))
                 .collect(),
             log_bytes: self.disk.len(LOG),
             log_syncs: self.shared.syncs.load(Ordering::Relaxed),

@@ -16,9 +16,14 @@
 //! - R5: a file that is damaged, missing, misplaced or of another format is an [`OpenError`] that
 //!   names the file and the way out, never a panic and never a silent loss.
 //!
-//! What it is not: replicated. A consensus log takes the place of `log.redb` later; the state
-//! databases and the overlay stay as they are.
+//! [`RedbJournal`] is this alone, on one node: what is durable is committed. [`ReplicaStore`] keeps
+//! the same databases under a replicated log, where a consensus says what is committed; it also
+//! takes over the folder of a `RedbJournal`. Both share the threads, the overlay and the state
+//! databases.
+//!
+//! What it is not: a consensus. It knows logs, votes and marks as bytes.
 
+mod cell;
 mod checkpoint;
 mod clock;
 mod disk;
@@ -32,8 +37,10 @@ mod overlay;
 mod partition;
 mod probe;
 mod recovery;
+mod replica;
 mod shared;
 mod state;
+mod threads;
 mod tools;
 mod writer;
 
@@ -45,4 +52,8 @@ pub use error::OpenError;
 pub use journal::RedbJournal;
 pub use options::Options;
 pub use probe::probe_fsync;
+pub use replica::{
+    Adopt, Adopted, Done, GroupStats, LogEntry, LogState, Mark, Payload, ReplicaError,
+    ReplicaOptions, ReplicaStats, ReplicaStore, SnapshotInstall, SnapshotReader,
+};
 pub use tools::{Compacted, Contents, PartitionContents, compact, inspect, verify};

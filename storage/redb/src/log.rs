@@ -64,16 +64,10 @@ impl Log {
             Role::Log { partitions: stored } if stored != partitions => {
                 Err(OpenError::Partitions { path: disk.dir.clone(), stored, wanted: partitions })
             }
-            Role::Log { .. } | Role::State { .. } => Ok(Self { database }),
-        }
-    }
-
-    /// How many partitions an existing log was created for.
-    pub(crate) fn stored_partitions(disk: &Disk) -> std::result::Result<u16, OpenError> {
-        let database = disk.open(LOG, 1 << 20)?;
-        match format::check(disk, LOG, &database, Role::Log { partitions: 0 })? {
-            Role::Log { partitions } => Ok(partitions),
-            Role::State { .. } => Err(OpenError::NoPartitions),
+            Role::Log { .. }
+            | Role::ReplicaLog { .. }
+            | Role::State { .. }
+            | Role::Incoming { .. } => Ok(Self { database }),
         }
     }
 

@@ -2,32 +2,45 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use bytes::Bytes;
 use impresario_journal::Table;
 
 /// What a row became: a value, or removed.
-pub(crate) type Slot = Option<Vec<u8>>;
+pub(crate) type Slot = Option<Bytes>;
 
-/// What a row costs in memory beyond its bytes: its place in the tree and two allocations.
+/// What a row costs in memory beyond its bytes: its place in the tree.
 const ROW_COST: usize = 96;
 
 /// Rows that are durable in the log and not yet in the state database, sorted.
 #[derive(Default)]
 pub(crate) struct Overlay {
-    tables: [BTreeMap<Vec<u8>, Slot>; Table::ALL.len()],
+    tables: [BTreeMap<Bytes, Slot>; Table::ALL.len()],
     rows: usize,
     bytes: usize,
 }
 
 impl Overlay {
-    pub(crate) fn set(&mut self, table: Table, key: Vec<u8>, slot: Slot) {
-        let (length, added) = (key.len(), slot.as_ref().map_or(0, Vec::len));
-        match self.tables[usize::from(table.code())].insert(key, slot) {
-            Some(before) => self.bytes = self.bytes + added - before.map_or(0, |value| value.len()),
-            None => {
-                self.rows += 1;
-                self.bytes += ROW_COST + length + added;
-            }
+    /// A row of which the bytes are counted elsewhere: by [`Overlay::holds`].
+    pub(crate) fn set(&mut self, table: Table, key: Bytes, slot: Slot) {
+        if self.tables[usize::from(table.code())].insert(key, slot).is_none() {
+            self.rows += 1;
+            self.bytes += ROW_COST;
         }
+    }
+
+    /// The value of a row that is changed again and again: its key is copied, so that it does not
+    /// keep the bytes of the first entry that named it.
+    pub(crate) fn set_own(&mut self, table: Table, key: &[u8], value: [u8; 8]) {
+        let value = Some(Bytes::copy_from_slice(&value));
+        match self.tables[usize::from(table.code())].get_mut(key) {
+            Some(slot) => *slot = value,
+            None => self.set(table, Bytes::copy_from_slice(key), value),
+        }
+    }
+
+    /// Counts the bytes of an entry whose rows are here. Any one of them keeps all of it.
+    pub(crate) fn holds(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 
     /// `None` if the row is not of this overlay.
@@ -35,7 +48,7 @@ impl Overlay {
         self.tables[usize::from(table.code())].get(key)
     }
 
-    pub(crate) fn table(&self, table: Table) -> &BTreeMap<Vec<u8>, Slot> {
+    pub(crate) fn table(&self, table: Table) -> &BTreeMap<Bytes, Slot> {
         &self.tables[usize::from(table.code())]
     }
 
@@ -51,9 +64,9 @@ impl Overlay {
     fn range<'a>(
         &'a self,
         table: Table,
-        range: &(Bound<Vec<u8>>, Bound<Vec<u8>>),
+        range: &(Bound<Bytes>, Bound<Bytes>),
         reverse: bool,
-    ) -> Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Slot)> + 'a> {
+    ) -> Box<dyn Iterator<Item = (&'a Bytes, &'a Slot)> + 'a> {
         let rows = self.table(table).range::<[u8], _>(borrow(range));
         if reverse { Box::new(rows.rev()) } else { Box::new(rows) }
     }
@@ -64,11 +77,11 @@ pub(crate) fn gather(
     newer: &Overlay,
     older: Option<&Overlay>,
     table: Table,
-    range: &(Bound<Vec<u8>>, Bound<Vec<u8>>),
+    range: &(Bound<Bytes>, Bound<Bytes>),
     reverse: bool,
     limit: usize,
-) -> Vec<(Vec<u8>, Slot)> {
-    let owned = |(key, slot): (&Vec<u8>, &Slot)| (key.clone(), slot.clone());
+) -> Vec<(Bytes, Slot)> {
+    let owned = |(key, slot): (&Bytes, &Slot)| (key.clone(), slot.clone());
     let mut new = newer.range(table, range, reverse).peekable();
     let Some(older) = older else {
         return new.take(limit).map(owned).collect();
@@ -101,6 +114,6 @@ pub(crate) fn in_order(a: &[u8], b: &[u8], reverse: bool) -> Ordering {
 }
 
 /// The same bounds over borrowed keys.
-pub(crate) fn borrow(range: &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> (Bound<&[u8]>, Bound<&[u8]>) {
-    (range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice))
+pub(crate) fn borrow(range: &(Bound<Bytes>, Bound<Bytes>)) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    (range.0.as_ref().map(|key| &key[..]), range.1.as_ref().map(|key| &key[..]))
 }

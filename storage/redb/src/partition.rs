@@ -3,11 +3,13 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::time::Instant;
 
-use impresario_journal::{KeyRange, PartitionStats, ReadError, Table, Visitor, Write};
+use bytes::Bytes;
+use impresario_journal::{KeyRange, PartitionStats, ReadError, Table, Visitor};
 use parking_lot::{Mutex, RwLock};
 
 use crate::disk::Result;
-use crate::format::Applied;
+use crate::entry::Change;
+use crate::format::Position;
 use crate::overlay::{Overlay, Slot, borrow, gather, in_order};
 use crate::state::Base;
 
@@ -19,26 +21,26 @@ const FIRST_STEP: usize = 16;
 const LARGEST_STEP: usize = 1024;
 
 /// The rows of one partition: a snapshot of its state database under up to two overlays.
-pub(crate) struct Partition {
-    view: RwLock<View>,
+pub(crate) struct Partition<P> {
+    view: RwLock<View<P>>,
     /// Held while a batch is applied and while the overlay is frozen: a checkpoint never holds
     /// half a batch.
     whole: Mutex<()>,
 }
 
-struct View {
+struct View<P> {
     active: Overlay,
     frozen: Option<Arc<Overlay>>,
     base: Option<Arc<Base>>,
-    applied: Applied,
-    checkpointed: u64,
+    applied: P,
+    checkpointed: P,
     dirty_since: Option<Instant>,
 }
 
 /// What a checkpoint writes.
-pub(crate) struct Frozen {
+pub(crate) struct Frozen<P> {
     pub(crate) overlay: Arc<Overlay>,
-    pub(crate) applied: Applied,
+    pub(crate) at: P,
 }
 
 /// How much a partition waits to write.
@@ -48,37 +50,41 @@ pub(crate) struct Dirty {
     pub(crate) since: Option<Instant>,
 }
 
-impl Partition {
-    pub(crate) fn new(base: Base, applied: Applied) -> Self {
+impl<P: Position> Partition<P> {
+    pub(crate) fn new(base: Base, applied: P) -> Self {
         let view = View {
             active: Overlay::default(),
             frozen: None,
             base: Some(Arc::new(base)),
+            checkpointed: applied.clone(),
             applied,
-            checkpointed: applied.index,
             dirty_since: None,
         };
         Self { view: RwLock::new(view), whole: Mutex::new(()) }
     }
 
-    /// Applies a batch that is durable in the log. Gives the bytes by which the overlay grew.
+    /// Applies an entry of so many bytes that is durable in the log. Gives the bytes by which the
+    /// overlay grew.
     pub(crate) fn apply(
         &self,
-        applied: Applied,
-        writes: Vec<Write>,
+        applied: P,
+        bytes: usize,
+        changes: Vec<Change>,
         now: Instant,
-    ) -> Result<isize> {
+    ) -> Result<usize> {
         let _whole = self.whole.lock();
-        let mut grown = 0;
-        let mut writes = writes.into_iter();
+        let mut grown = bytes;
+        self.view.write().active.holds(bytes);
+        let mut changes = changes.into_iter();
         loop {
             let mut view = self.view.write();
+            view.base()?;
             let before = view.active.bytes();
-            for write in writes.by_ref().take(WRITES_PER_TURN) {
-                view.write(write)?;
+            for change in changes.by_ref().take(WRITES_PER_TURN) {
+                view.change(change)?;
             }
-            grown += view.active.bytes().cast_signed() - before.cast_signed();
-            if writes.len() == 0 {
+            grown += view.active.bytes() - before;
+            if changes.len() == 0 {
                 view.applied = applied;
                 view.dirty_since.get_or_insert(now);
                 return Ok(grown);
@@ -87,24 +93,27 @@ impl Partition {
     }
 
     /// Sets the active overlay aside for a checkpoint; `None` if nothing was applied since the last.
-    pub(crate) fn freeze(&self) -> Option<Frozen> {
+    pub(crate) fn freeze(&self) -> Option<Frozen<P>> {
         let _whole = self.whole.lock();
         let mut view = self.view.write();
-        if view.applied.index == view.checkpointed {
+        if view.applied == view.checkpointed || view.base.is_none() {
             return None;
         }
         let overlay = Arc::new(std::mem::take(&mut view.active));
         view.frozen = Some(Arc::clone(&overlay));
         view.dirty_since = None;
-        Some(Frozen { overlay, applied: view.applied })
+        Some(Frozen { overlay, at: view.applied.clone() })
     }
 
     /// The frozen overlay is in the state database, of which `base` is a new snapshot.
-    pub(crate) fn thaw(&self, base: Base, applied: Applied) {
+    pub(crate) fn thaw(&self, base: Base, applied: P) {
         let mut view = self.view.write();
+        if view.base.is_none() {
+            return;
+        }
         let base = view.base.replace(Arc::new(base));
         let frozen = view.frozen.take();
-        view.checkpointed = applied.index;
+        view.checkpointed = applied;
         drop(view);
         // Freeing a large tree takes a while; not under the lock.
         drop((base, frozen));
@@ -115,20 +124,33 @@ impl Partition {
         Dirty { bytes: view.active.bytes(), since: view.dirty_since }
     }
 
-    pub(crate) fn close(&self) {
+    /// What was applied last.
+    pub(crate) fn applied(&self) -> P {
+        self.view.read().applied.clone()
+    }
+
+    /// What the state database holds.
+    pub(crate) fn checkpointed(&self) -> P {
+        self.view.read().checkpointed.clone()
+    }
+
+    /// Gives the bytes of the active overlay.
+    pub(crate) fn close(&self) -> usize {
         let mut view = self.view.write();
         let base = view.base.take();
         let (active, frozen) = (std::mem::take(&mut view.active), view.frozen.take());
         drop(view);
+        let bytes = active.bytes();
         drop((base, active, frozen));
+        bytes
     }
 
     pub(crate) fn stats(&self, state_bytes: u64) -> PartitionStats {
         let view = self.view.read();
         let rows = view.active.rows() + view.frozen.as_ref().map_or(0, |frozen| frozen.rows());
         PartitionStats {
-            applied: view.applied.index,
-            checkpointed: view.checkpointed,
+            applied: view.applied.index(),
+            checkpointed: view.checkpointed.index(),
             state_bytes,
             dirty_rows: rows as u64,
         }
@@ -142,7 +164,7 @@ impl Partition {
         let view = self.view.read();
         let base = view.base.as_ref().ok_or(ReadError::Closed)?;
         if let Some(slot) = view.overlaid(table, key) {
-            return Ok(slot.clone());
+            return Ok(slot.as_ref().map(|value| value.to_vec()));
         }
         let base = Arc::clone(base);
         drop(view);
@@ -161,9 +183,12 @@ impl Partition {
         if !range.to.is_empty() && range.from >= range.to {
             return Ok(());
         }
-        let end =
-            if range.to.is_empty() { Bound::Unbounded } else { Bound::Excluded(range.to.clone()) };
-        let mut rest = (Bound::Included(range.from.clone()), end);
+        let end = if range.to.is_empty() {
+            Bound::Unbounded
+        } else {
+            Bound::Excluded(Bytes::copy_from_slice(&range.to))
+        };
+        let mut rest = (Bound::Included(Bytes::copy_from_slice(&range.from)), end);
         let mut step = FIRST_STEP;
         loop {
             let view = self.view.read();
@@ -188,7 +213,7 @@ impl Partition {
     }
 }
 
-impl View {
+impl<P> View<P> {
     /// `None` if only the base knows.
     fn overlaid(&self, table: Table, key: &[u8]) -> Option<&Slot> {
         self.active
@@ -199,7 +224,7 @@ impl View {
     fn current(&self, table: Table, key: &[u8]) -> Result<Slot> {
         match self.overlaid(table, key) {
             Some(slot) => Ok(slot.clone()),
-            None => self.base()?.get(table, key),
+            None => Ok(self.base()?.get(table, key)?.map(Bytes::from)),
         }
     }
 
@@ -207,32 +232,29 @@ impl View {
         self.base.as_deref().ok_or(redb::Error::DatabaseClosed)
     }
 
-    /// Turns any write into plain rows of the overlay.
-    fn write(&mut self, write: Write) -> Result<()> {
-        match write {
-            Write::Put { table, key, value } => self.active.set(table, key, Some(value)),
-            Write::Delete { table, key } => self.active.set(table, key, None),
-            Write::DeleteIf { table, key, value } => {
+    /// Turns any change into plain rows of the overlay.
+    fn change(&mut self, change: Change) -> Result<()> {
+        match change {
+            Change::Put { table, key, value } => self.active.set(table, key, Some(value)),
+            Change::Delete { table, key } => self.active.set(table, key, None),
+            Change::DeleteIf { table, key, value } => {
                 if self.current(table, &key)?.is_some_and(|current| current == value) {
                     self.active.set(table, key, None);
                 }
             }
-            Write::Add { table, key, delta } => {
+            Change::Add { table, key, delta } => {
                 let current = self.current(table, &key)?;
-                let current =
-                    current.and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes);
-                self.active.set(
-                    table,
-                    key,
-                    Some(current.wrapping_add(delta).to_be_bytes().to_vec()),
-                );
+                let current = current
+                    .and_then(|bytes| (*bytes).try_into().ok())
+                    .map_or(0, i64::from_be_bytes);
+                self.active.set_own(table, &key, current.wrapping_add(delta).to_be_bytes());
             }
-            Write::DeleteRange { table, from, to } => self.delete_range(table, from, to)?,
+            Change::DeleteRange { table, from, to } => self.delete_range(table, from, to)?,
         }
         Ok(())
     }
 
-    fn delete_range(&mut self, table: Table, from: Vec<u8>, to: Vec<u8>) -> Result<()> {
+    fn delete_range(&mut self, table: Table, from: Bytes, to: Bytes) -> Result<()> {
         if !to.is_empty() && from >= to {
             return Ok(());
         }
@@ -240,12 +262,15 @@ impl View {
         let range = (Bound::Included(from), end);
         let mut keys = Vec::new();
         let mut rows = self.base()?.range(table, borrow(&range), false)?;
+        let mut bytes = 0;
         while let Some((key, _)) = rows.next()? {
-            keys.push(key.value().to_vec());
+            bytes += key.value().len();
+            keys.push(Bytes::copy_from_slice(key.value()));
         }
         let overlaid =
             gather(&self.active, self.frozen.as_deref(), table, &range, false, usize::MAX);
         keys.extend(overlaid.into_iter().filter(|(_, slot)| slot.is_some()).map(|(key, _)| key));
+        self.active.holds(bytes);
         for key in keys {
             self.active.set(table, key, None);
         }
@@ -257,9 +282,9 @@ impl View {
 fn merge(
     base: &Base,
     table: Table,
-    range: &(Bound<Vec<u8>>, Bound<Vec<u8>>),
+    range: &(Bound<Bytes>, Bound<Bytes>),
     reverse: bool,
-    overlaid: Vec<(Vec<u8>, Slot)>,
+    overlaid: Vec<(Bytes, Slot)>,
     visit: &mut Visitor<'_>,
 ) -> Result<ControlFlow<()>> {
     let mut below = base.range(table, borrow(range), reverse)?;

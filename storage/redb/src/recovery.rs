@@ -1,3 +1,6 @@
+use bytes::Bytes;
+
+use crate::cell::Cell;
 use crate::clock::now;
 use crate::disk::Disk;
 use crate::entry::{self, EntryError};
@@ -11,11 +14,8 @@ use crate::{OpenError, Options};
 /// An opened store before its threads run.
 pub(crate) struct Recovered {
     pub(crate) log: Log,
-    pub(crate) states: Vec<State>,
-    pub(crate) partitions: Vec<Partition>,
+    pub(crate) cells: Vec<Cell<Applied>>,
     pub(crate) places: Vec<Place>,
-    /// Per partition: how far the state database is.
-    pub(crate) checkpointed: Vec<u64>,
 }
 
 /// Opens or creates every database and applies the log's tail.
@@ -25,13 +25,7 @@ pub(crate) fn recover(disk: &Disk, options: &Options) -> Result<Recovered, OpenE
     }
     let started = now();
     let log = Log::open(disk, options.partitions, options.log_cache_bytes)?;
-    let mut recovered = Recovered {
-        log,
-        states: Vec::new(),
-        partitions: Vec::new(),
-        places: Vec::new(),
-        checkpointed: Vec::new(),
-    };
+    let mut recovered = Recovered { log, cells: Vec::new(), places: Vec::new() };
     let cache = options.state_cache_bytes / usize::from(options.partitions);
     let mut replayed = 0;
     for number in 0..options.partitions {
@@ -41,16 +35,13 @@ pub(crate) fn recover(disk: &Disk, options: &Options) -> Result<Recovered, OpenE
             let why = format!("the log was cut at {cut}, what came before is only there");
             return Err(OpenError::Missing { path: disk.path(&name), why });
         }
-        let state = State::open(disk, number, cache)?;
-        let applied = state.applied().map_err(|error| disk.failure(&name, error))?;
-        let base = state.base().map_err(|error| disk.failure(&name, error))?;
-        let partition = Partition::new(base, applied);
-        let last = replay(disk, &recovered.log, &partition, number, applied, cut)?;
+        let state = State::open::<Applied>(disk, number, cache)?;
+        let applied = state.position().map_err(|error| disk.failure(&name, error))?;
+        let cell = Cell::new(number, state, applied).map_err(|error| disk.failure(&name, error))?;
+        let last = replay(disk, &recovered.log, &cell.partition, number, applied, cut)?;
         replayed += last.index - applied.index;
-        recovered.states.push(state);
-        recovered.partitions.push(partition);
+        recovered.cells.push(cell);
         recovered.places.push(Place { last, cut });
-        recovered.checkpointed.push(applied.index);
     }
     tracing::info!(
         partitions = options.partitions,
@@ -65,7 +56,7 @@ pub(crate) fn recover(disk: &Disk, options: &Options) -> Result<Recovered, OpenE
 fn replay(
     disk: &Disk,
     log: &Log,
-    partition: &Partition,
+    partition: &Partition<Applied>,
     number: u16,
     applied: Applied,
     cut: u64,
@@ -91,7 +82,8 @@ fn replay(
                 at.index
             ))));
         }
-        let (term, writes) = entry::decode(bytes).map_err(|error| match error {
+        let bytes = Bytes::copy_from_slice(bytes);
+        let (term, changes) = entry::decode(&bytes).map_err(|error| match error {
             EntryError::Version(version) => OpenError::Format {
                 path: disk.path(LOG),
                 stored: u32::from(version),
@@ -102,7 +94,8 @@ fn replay(
             }
         })?;
         at = Applied { index, term };
-        partition.apply(at, writes, now).map_err(|error| disk.failure(&name, error))?;
+        let applied = partition.apply(at, bytes.len(), changes, now);
+        applied.map_err(|error| disk.failure(&name, error))?;
         Ok(())
     })
     .map_err(|error| match error {

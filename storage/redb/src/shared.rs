@@ -1,44 +1,53 @@
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use impresario_journal::{CommitError, CommitIndex, Term, Write};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
 use crate::clock::now;
-use crate::partition::Partition;
+
+/// What waits for the log's writer.
+pub(crate) trait Queued {
+    /// What it adds to the log.
+    fn bytes(&self) -> usize;
+
+    /// Whose order it keeps.
+    fn group(&self) -> u16;
+
+    /// Whether it waits while the overlays are full. What does not may pass what does, except
+    /// within a group.
+    fn needs_room(&self) -> bool;
+
+    /// Whether it is written only together with something else.
+    fn is_lazy(&self) -> bool;
+}
 
 /// What the callers and the two threads of a store have in common.
-pub(crate) struct Shared {
-    pub(crate) partitions: Vec<Partition>,
+pub(crate) struct Shared<Q> {
     pub(crate) soft_bytes: usize,
-    pub(crate) hard_bytes: usize,
-    queue: Mutex<Queue>,
+    hard_bytes: usize,
+    queue: Mutex<Queue<Q>>,
     /// The writer waits here for proposals and for room.
     writer: Condvar,
     checkpointer: Mutex<Signals>,
     checkpoint: Condvar,
-    /// Below 0 for a moment when a checkpoint is quicker than the writer's own count.
+    /// Below 0 for a moment when a checkpoint is quicker than the count of what was applied.
     dirty_bytes: AtomicIsize,
+    queued_bytes: AtomicUsize,
+    /// Rung whenever overlays or queue became smaller, and when the store fails or closes.
+    pub(crate) room: Notify,
+    closing: AtomicBool,
     failed: AtomicBool,
     failure: Mutex<String>,
     pub(crate) syncs: AtomicU64,
     pub(crate) batches: AtomicU64,
 }
 
-/// A batch on its way: encoded, because that needs no index and can be done by the caller.
-pub(crate) struct Proposal {
-    pub(crate) partition: u16,
-    pub(crate) term: Term,
-    pub(crate) writes: Vec<Write>,
-    pub(crate) entry: Vec<u8>,
-    pub(crate) answer: oneshot::Sender<Result<CommitIndex, CommitError>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    proposals: VecDeque<Proposal>,
+struct Queue<Q> {
+    items: VecDeque<Q>,
+    /// How many of them are not lazy.
+    pressing: usize,
     closing: bool,
     /// The writer gathers: it wants to be woken by this many proposals, not by the first.
     wanted: Option<usize>,
@@ -68,19 +77,26 @@ pub(crate) enum Stop {
 /// With fewer partitions busy than this a durable write does not wait for others.
 const GATHER_LEAST: usize = 3;
 
-impl Shared {
-    pub(crate) fn new(partitions: Vec<Partition>, soft_bytes: usize, hard_bytes: usize) -> Self {
-        let dirty = partitions.iter().map(|partition| partition.dirty().bytes.cast_signed()).sum();
+impl<Q: Queued> Shared<Q> {
+    /// `dirty` bytes are in the overlays already.
+    pub(crate) fn new(dirty: usize, soft_bytes: usize, hard_bytes: usize) -> Self {
         Self {
-            partitions,
             soft_bytes,
             hard_bytes,
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue {
+                items: VecDeque::new(),
+                pressing: 0,
+                closing: false,
+                wanted: None,
+            }),
             writer: Condvar::new(),
             // What the log's tail brought may be over the limits already.
             checkpointer: Mutex::new(Signals { hurry: true, stop: None }),
             checkpoint: Condvar::new(),
-            dirty_bytes: AtomicIsize::new(dirty),
+            dirty_bytes: AtomicIsize::new(dirty.cast_signed()),
+            queued_bytes: AtomicUsize::new(0),
+            room: Notify::new(),
+            closing: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
             syncs: AtomicU64::new(0),
@@ -89,13 +105,16 @@ impl Shared {
     }
 
     /// Queues a proposal, or gives it back if the store is closing.
-    pub(crate) fn propose(&self, proposal: Proposal) -> Result<(), Proposal> {
+    pub(crate) fn propose(&self, item: Q) -> Result<(), Q> {
         let mut queue = self.queue.lock();
         if queue.closing {
-            return Err(proposal);
+            return Err(item);
         }
-        queue.proposals.push_back(proposal);
-        let wake = queue.proposals.len() == queue.wanted.unwrap_or(1);
+        let (lazy, passes) = (item.is_lazy(), !item.needs_room() && self.is_full());
+        self.queued_bytes.fetch_add(item.bytes(), Ordering::AcqRel);
+        queue.items.push_back(item);
+        queue.pressing += usize::from(!lazy);
+        let wake = !lazy && (passes || queue.pressing == queue.wanted.unwrap_or(1));
         drop(queue);
         if wake {
             self.writer.notify_one();
@@ -107,34 +126,45 @@ impl Shared {
     /// store is closing and the queue is empty. Waits for proposals, and for room in the overlays;
     /// then a moment for as many proposals as were taken last, so that those who were just answered
     /// can be part of the next durable write.
-    pub(crate) fn drain(&self, bytes: usize, gather: Gather) -> Vec<Proposal> {
+    pub(crate) fn drain(&self, bytes: usize, gather: Gather) -> Vec<Q> {
         let mut queue = self.queue.lock();
-        while !queue.closing
-            && (queue.proposals.is_empty() || self.is_full())
-            && !self.may_refuse(&queue)
-        {
-            self.writer.wait(&mut queue);
-        }
-        self.gather(&mut queue, gather);
-        let mut drained = Vec::with_capacity(queue.proposals.len());
-        let mut taken = 0;
-        while let Some(next) = queue.proposals.front() {
-            taken += next.entry.len();
-            if taken > bytes && !drained.is_empty() {
-                break;
+        let drained = loop {
+            while !queue.closing && !self.has_work(&queue) {
+                self.writer.wait(&mut queue);
             }
-            drained.extend(queue.proposals.pop_front());
-        }
+            if !self.is_full() {
+                self.gather(&mut queue, gather);
+            }
+            let drained = if queue.closing || !self.is_full() || self.has_failed() {
+                queue.take(bytes)
+            } else {
+                queue.take_passing()
+            };
+            // Nothing passes if the overlays became full a moment ago.
+            if queue.closing || !drained.is_empty() {
+                break drained;
+            }
+        };
+        queue.pressing -= drained.iter().filter(|item| !item.is_lazy()).count();
+        let taken: usize = drained.iter().map(Queued::bytes).sum();
+        drop(queue);
+        self.queued_bytes.fetch_sub(taken, Ordering::AcqRel);
+        self.room.notify_waiters();
         drained
     }
 
-    fn gather(&self, queue: &mut MutexGuard<'_, Queue>, gather: Gather) {
+    fn has_work(&self, queue: &MutexGuard<'_, Queue<Q>>) -> bool {
+        // A failed store answers what is queued without waiting for room that will never come.
+        queue.pressing > 0 && (!self.is_full() || self.has_failed() || queue.has_passing())
+    }
+
+    fn gather(&self, queue: &mut MutexGuard<'_, Queue<Q>>, gather: Gather) {
         if gather.count < GATHER_LEAST || gather.wait.is_zero() {
             return;
         }
         let until = now() + gather.wait;
         queue.wanted = Some(gather.count);
-        while !queue.closing && queue.proposals.len() < gather.count {
+        while !queue.closing && queue.pressing < gather.count {
             if self.writer.wait_until(queue, until).timed_out() {
                 break;
             }
@@ -142,17 +172,32 @@ impl Shared {
         queue.wanted = None;
     }
 
-    /// A failed store answers what is queued without waiting for room that will never come.
-    fn may_refuse(&self, queue: &MutexGuard<'_, Queue>) -> bool {
-        self.failed.load(Ordering::Acquire) && !queue.proposals.is_empty()
-    }
-
     fn is_full(&self) -> bool {
         self.dirty_bytes() > self.hard_bytes
     }
 
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether overlays and queue are under their limits. A store that takes nothing any more has
+    /// room: nobody should wait for it.
+    pub(crate) fn has_room(&self, queue_bytes: usize) -> bool {
+        (!self.is_full() && self.queued_bytes() <= queue_bytes)
+            || self.has_failed()
+            || self.is_closing()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     pub(crate) fn dirty_bytes(&self) -> usize {
         self.dirty_bytes.load(Ordering::Acquire).max(0).cast_unsigned()
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes.load(Ordering::Acquire)
     }
 
     /// The overlays grew (or, when rows were overwritten by shorter ones, shrank).
@@ -171,6 +216,7 @@ impl Shared {
         self.dirty_bytes.fetch_sub(bytes.cast_signed(), Ordering::AcqRel);
         drop(queue);
         self.writer.notify_one();
+        self.room.notify_waiters();
     }
 
     fn hurry(&self) {
@@ -195,8 +241,10 @@ impl Shared {
 
     /// No more proposals; the writer ends when it has answered those that are queued.
     pub(crate) fn stop_writer(&self) {
+        self.closing.store(true, Ordering::Release);
         self.queue.lock().closing = true;
         self.writer.notify_one();
+        self.room.notify_waiters();
     }
 
     pub(crate) fn stop_checkpointer(&self, stop: Stop) {
@@ -215,6 +263,7 @@ impl Shared {
         self.failed.store(true, Ordering::Release);
         drop(queue);
         self.writer.notify_one();
+        self.room.notify_waiters();
         tracing::error!(
             reason = why,
             "store failed, it takes no more commits until it is opened again"
@@ -222,6 +271,48 @@ impl Shared {
     }
 
     pub(crate) fn failure(&self) -> Option<String> {
-        self.failed.load(Ordering::Acquire).then(|| self.failure.lock().clone())
+        self.has_failed().then(|| self.failure.lock().clone())
+    }
+}
+
+impl<Q: Queued> Queue<Q> {
+    fn take(&mut self, bytes: usize) -> Vec<Q> {
+        let mut drained = Vec::with_capacity(self.items.len());
+        let mut taken = 0;
+        while let Some(next) = self.items.front() {
+            taken += next.bytes();
+            if taken > bytes && !drained.is_empty() {
+                break;
+            }
+            drained.extend(self.items.pop_front());
+        }
+        drained
+    }
+
+    /// What needs no room and has nothing of its group before it that does.
+    fn take_passing(&mut self) -> Vec<Q> {
+        let mut waiting = HashSet::new();
+        let (mut drained, mut rest) = (Vec::new(), VecDeque::with_capacity(self.items.len()));
+        for item in self.items.drain(..) {
+            if item.needs_room() || waiting.contains(&item.group()) {
+                waiting.insert(item.group());
+                rest.push_back(item);
+            } else {
+                drained.push(item);
+            }
+        }
+        self.items = rest;
+        drained
+    }
+
+    fn has_passing(&self) -> bool {
+        let mut waiting = HashSet::new();
+        self.items.iter().any(|item| {
+            let waits = item.needs_room() || waiting.contains(&item.group());
+            if waits {
+                waiting.insert(item.group());
+            }
+            !waits && !item.is_lazy()
+        })
     }
 }

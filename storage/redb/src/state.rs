@@ -1,11 +1,13 @@
 use std::ops::Bound;
 
 use impresario_journal::Table;
-use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase as _, TableDefinition};
+use redb::{
+    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, TableDefinition,
+};
 
 use crate::OpenError;
 use crate::disk::{Disk, Result, guarded};
-use crate::format::{self, ABOUT, Applied, Role};
+use crate::format::{self, ABOUT, Position, Role};
 use crate::overlay::Overlay;
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -26,39 +28,58 @@ pub(crate) fn definition(table: Table) -> TableDefinition<'static, &'static [u8]
     })
 }
 
+/// The first rows of a database of this role that holds nothing yet.
+pub(crate) fn fill<P: Position>(database: &Database, role: Role) -> Result<()> {
+    let transaction = database.begin_write()?;
+    {
+        let mut about = transaction.open_table(ABOUT)?;
+        for (row, value) in role.rows() {
+            about.insert(row, value.as_slice())?;
+        }
+        about.insert(P::ROW, P::default().to_bytes().as_slice())?;
+    }
+    for table in Table::ALL {
+        transaction.open_table(definition(table))?;
+    }
+    Ok(transaction.commit()?)
+}
+
 /// The database of one partition's rows.
 pub(crate) struct State {
     database: Database,
+    /// How often the log beside it was opened, in a replicated store: by this an old copy of the
+    /// log is known.
+    stamp: Option<u64>,
 }
+
+/// The row of [`ABOUT`] that holds the stamp.
+const STAMP: &str = "log-opened";
 
 impl State {
     /// Opens the state database of a partition, or creates it empty.
-    pub(crate) fn open(
+    pub(crate) fn open<P: Position>(
         disk: &Disk,
         partition: u16,
         cache: usize,
     ) -> std::result::Result<Self, OpenError> {
         let name = format::state_name(partition);
         if !disk.exists(&name)? {
-            disk.create(&name, |database| {
-                let transaction = database.begin_write()?;
-                {
-                    let mut about = transaction.open_table(ABOUT)?;
-                    for (row, value) in (Role::State { partition }).rows() {
-                        about.insert(row, value.as_slice())?;
-                    }
-                    about.insert(Applied::ROW, Applied::default().to_bytes().as_slice())?;
-                }
-                for table in Table::ALL {
-                    transaction.open_table(definition(table))?;
-                }
-                Ok(transaction.commit()?)
-            })?;
+            disk.create(&name, |database| fill::<P>(database, Role::State { partition }))?;
         }
         let database = disk.open(&name, cache)?;
-        format::check(disk, &name, &database, Role::State { partition })?;
-        let state = Self { database };
-        guarded(|| state.add_missing_tables()).map_err(|error| disk.failure(&name, error))?;
+        Self::checked(disk, &name, database, Role::State { partition })
+    }
+
+    /// Takes an opened database if it is what it should be.
+    pub(crate) fn checked(
+        disk: &Disk,
+        name: &str,
+        database: Database,
+        role: Role,
+    ) -> std::result::Result<Self, OpenError> {
+        format::check(disk, name, &database, role)?;
+        let state = Self { database, stamp: None };
+        guarded(|| state.add_missing_tables()).map_err(|error| disk.failure(name, error))?;
         Ok(state)
     }
 
@@ -78,16 +99,23 @@ impl State {
         Ok(())
     }
 
-    /// How far this database is.
-    pub(crate) fn applied(&self) -> Result<Applied> {
-        let bytes = guarded(|| format::about(&self.database, Applied::ROW))?;
+    /// From now on each write says how often the log had been opened. Gives what the last one said.
+    pub(crate) fn stamp(&mut self, opened: u64) -> Result<u64> {
+        self.stamp = Some(opened);
+        let stored = guarded(|| format::about(&self.database, STAMP))?;
+        Ok(stored.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
+    }
+
+    /// How far this database is; an error if it does not say so in this way.
+    pub(crate) fn position<P: Position>(&self) -> Result<P> {
+        let bytes = guarded(|| format::about(&self.database, P::ROW))?;
         bytes
-            .and_then(|bytes| Applied::from_bytes(&bytes))
+            .and_then(|bytes| P::from_bytes(&bytes))
             .ok_or_else(|| redb::Error::Corrupted("it does not say how far it is".to_owned()))
     }
 
     /// Writes the rows of an overlay, durably and together with how far that brings the database.
-    pub(crate) fn write(&self, overlay: &Overlay, applied: Applied) -> Result<()> {
+    pub(crate) fn write<P: Position>(&self, overlay: &Overlay, at: &P) -> Result<()> {
         guarded(|| {
             let mut transaction = self.database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
@@ -101,26 +129,29 @@ impl State {
                 let mut stored = transaction.open_table(definition(table))?;
                 for (key, slot) in rows {
                     match slot {
-                        Some(value) => drop(stored.insert(key.as_slice(), value.as_slice())?),
-                        None => drop(stored.remove(key.as_slice())?),
+                        Some(value) => drop(stored.insert(&key[..], &value[..])?),
+                        None => drop(stored.remove(&key[..])?),
                     }
                 }
             }
-            transaction.open_table(ABOUT)?.insert(Applied::ROW, applied.to_bytes().as_slice())?;
+            {
+                let mut about = transaction.open_table(ABOUT)?;
+                about.insert(P::ROW, at.to_bytes().as_slice())?;
+                if let Some(opened) = self.stamp {
+                    about.insert(STAMP, opened.to_be_bytes().as_slice())?;
+                }
+            }
             Ok(transaction.commit()?)
         })
     }
 
     /// A snapshot for readers, as of the last write.
     pub(crate) fn base(&self) -> Result<Base> {
-        guarded(|| {
-            let transaction = self.database.begin_read()?;
-            let mut tables = Vec::with_capacity(Table::ALL.len());
-            for table in Table::ALL {
-                tables.push(transaction.open_table(definition(table))?);
-            }
-            Ok(Base { tables })
-        })
+        guarded(|| Base::of(&self.database.begin_read()?))
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
     }
 
     pub(crate) fn into_database(self) -> Database {
@@ -134,6 +165,14 @@ pub(crate) struct Base {
 }
 
 impl Base {
+    pub(crate) fn of(transaction: &ReadTransaction) -> Result<Self> {
+        let mut tables = Vec::with_capacity(Table::ALL.len());
+        for table in Table::ALL {
+            tables.push(transaction.open_table(definition(table))?);
+        }
+        Ok(Self { tables })
+    }
+
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         guarded(|| Ok(self.table(table)?.get(key)?.map(|value| value.value().to_vec())))
     }

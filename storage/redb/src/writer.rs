@@ -1,25 +1,51 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use impresario_journal::{CommitError, CommitIndex};
+use bytes::Bytes;
+use impresario_journal::{CommitError, CommitIndex, Term};
+use tokio::sync::oneshot;
 
+use crate::cell::Cell;
 use crate::clock::now;
+use crate::entry;
 use crate::format::Applied;
 use crate::log::{Append, Cut, Log};
-use crate::shared::{Gather, Proposal, Shared};
+use crate::shared::{Gather, Queued, Shared};
 
 /// The most entries of one partition that are cut off in one write, beyond twice those written.
 const CUT_LEAST: u64 = 64;
 
+/// A batch on its way: encoded, because that needs no index and can be done by the caller.
+pub(crate) struct Proposal {
+    pub(crate) partition: u16,
+    pub(crate) term: Term,
+    pub(crate) entry: Bytes,
+    pub(crate) answer: oneshot::Sender<Result<CommitIndex, CommitError>>,
+}
+
+impl Queued for Proposal {
+    fn bytes(&self) -> usize {
+        self.entry.len()
+    }
+    fn group(&self) -> u16 {
+        self.partition
+    }
+    fn needs_room(&self) -> bool {
+        true
+    }
+    fn is_lazy(&self) -> bool {
+        false
+    }
+}
+
 /// The thread that owns the log: everything durable goes through here.
 pub(crate) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Proposal>>,
     log: Log,
     drain_bytes: usize,
     gather: Gather,
-    /// Per partition: how far the state database is, told by the checkpointer.
-    checkpointed: Arc<Vec<AtomicU64>>,
+    cells: Arc<[Arc<Cell<Applied>>]>,
     places: Vec<Place>,
 }
 
@@ -32,14 +58,14 @@ pub(crate) struct Place {
 
 impl Writer {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<Shared<Proposal>>,
         log: Log,
         (drain_bytes, wait): (usize, Duration),
-        checkpointed: Arc<Vec<AtomicU64>>,
+        cells: Arc<[Arc<Cell<Applied>>]>,
         places: Vec<Place>,
     ) -> Self {
         let gather = Gather { count: 0, wait };
-        Self { shared, log, drain_bytes, gather, checkpointed, places }
+        Self { shared, log, drain_bytes, gather, cells, places }
     }
 
     /// Until the store closes.
@@ -104,10 +130,15 @@ impl Writer {
         let now = now();
         let mut taken = taken.into_iter();
         while let Some((applied, proposal)) = taken.next() {
-            let Proposal { partition, writes, answer, .. } = proposal;
-            match self.shared.partitions[usize::from(partition)].apply(applied, writes, now) {
+            let Proposal { partition, entry, answer, .. } = proposal;
+            let cell = &self.cells[usize::from(partition)];
+            let changes =
+                entry::decode(&entry).map_err(|error| redb::Error::Corrupted(format!("{error:?}")));
+            let applied_now = changes
+                .and_then(|(_, changes)| cell.partition.apply(applied, entry.len(), changes, now));
+            match applied_now {
                 Ok(grown) => {
-                    self.shared.grew(grown);
+                    self.shared.grew(grown.cast_signed());
                     let _ = answer.send(Ok(CommitIndex(applied.index)));
                 }
                 // Durable, but not visible: only opening again brings both together.
@@ -125,11 +156,10 @@ impl Writer {
     /// What the state databases made superfluous, a bounded number per write.
     fn cuts(&self, written: u64) -> Vec<Cut> {
         let most = CUT_LEAST + 2 * written;
-        let places = self.places.iter().zip(self.checkpointed.iter()).zip(0..);
+        let places = self.places.iter().zip(self.cells.iter()).zip(0..);
         places
-            .filter_map(|((place, checkpointed), partition)| {
-                let done = checkpointed.load(Ordering::Acquire);
-                let to = done.min(place.cut + most);
+            .filter_map(|((place, cell), partition)| {
+                let to = cell.checkpointed().min(place.cut + most);
                 (to > place.cut).then_some(Cut { partition, from: place.cut + 1, to })
             })
             .collect()

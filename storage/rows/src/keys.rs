@@ -39,11 +39,23 @@ pub fn snapshot_key(entity: &EntityKey) -> Vec<u8> {
 /// so that a tenant's forgotten days are one range.
 #[must_use]
 pub fn seen_key(entity: &EntityKey, day: i64, hash: &[u8; 16]) -> Vec<u8> {
-    let mut key = seen_prefix(entity.tenant, day);
-    key.reserve(33);
-    key.extend_from_slice(&entity.to_bytes()[16..]);
+    let mut key = seen_entity_prefix(entity, day);
     key.extend_from_slice(hash);
     key
+}
+
+/// All of an entity's `Seen` rows of one day.
+#[must_use]
+pub fn seen_entity_prefix(entity: &EntityKey, day: i64) -> Vec<u8> {
+    let mut key = seen_prefix(entity.tenant, day);
+    key.extend_from_slice(&entity.to_bytes()[16..]);
+    key
+}
+
+/// The hash of the idempotency key in a key of `Seen`.
+#[must_use]
+pub fn seen_hash(row_key: &[u8]) -> Option<&[u8; 16]> {
+    row_key.last_chunk()
 }
 
 /// All of a tenant's `Seen` rows of one day.

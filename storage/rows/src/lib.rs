@@ -16,8 +16,8 @@ mod values;
 mod tests;
 
 pub use keys::{
-    aad, dead_letter_key, entity_of, event_key, index_key, outbox_key, seen_key, seen_prefix,
-    sequence_of, snapshot_key, timer_key, timer_name,
+    aad, dead_letter_key, entity_of, event_key, index_key, outbox_key, seen_entity_prefix,
+    seen_hash, seen_key, seen_prefix, sequence_of, snapshot_key, timer_key, timer_name,
 };
 pub use values::{
     DeadLetterRow, EventRow, OutboxRow, SnapshotRow, counter, decode_row, due_time, due_value,

@@ -7,8 +7,8 @@ use impresario_host::{
     AskError, CommitHook, Committed, Deadline, Envelope, Failure, Host, HostBuilder, HostParts,
     IdempotencyKey, NewEffect, NoPolicy, Observer, Options, TimerChange,
 };
-use impresario_ids::{ProfileId, TenantId, TraceId};
-use impresario_journal::{Journal, MemoryJournal, Table};
+use impresario_ids::{NodeId, ProfileId, TenantId, TraceId};
+use impresario_journal::{Journal, Leadership, MemoryJournal, Role, Table, Term};
 use impresario_kernel::{EntityKey, PartitionId, Timestamp};
 use impresario_vault::{MasterKey, Vault};
 use parking_lot::Mutex;
@@ -55,6 +55,17 @@ impl Bench {
     /// What a crash and a new start make of this bench.
     pub(crate) async fn crash(self) -> Self {
         Self::over(Arc::new(self.journal.reopen()), self.clock, Options::default()).await
+    }
+
+    /// Another node that holds the same partitions; it leads none.
+    pub(crate) async fn beside(&self) -> Self {
+        let journal = self.journal.beside();
+        for number in 0..journal.partitions() {
+            let leader = Some(NodeId(1));
+            let follows = Leadership { term: Term(1), role: Role::Follower { leader } };
+            journal.lead(PartitionId(number), follows);
+        }
+        Self::over(Arc::new(journal), Arc::clone(&self.clock), Options::default()).await
     }
 
     pub(crate) async fn over(

@@ -1,4 +1,4 @@
-use impresario_host::Options;
+use impresario_host::{AskError, Failure, Options};
 
 use crate::bench::{Bench, entity};
 use crate::tally::{Command, Tally};
@@ -43,6 +43,27 @@ async fn a_duplicate_of_what_is_not_durable_yet_waits_with_it() {
     bench.journal.release();
     for ask in asks {
         assert_eq!(ask.await.expect("no panic"), Ok(5));
+    }
+    assert_eq!(bench.total(entity(1)).await, Ok(5));
+}
+
+#[tokio::test]
+async fn a_key_that_comes_with_something_else_is_refused() {
+    let mut bench = Bench::new(Options::default()).await;
+    let with = |bench: &Bench, content: Option<&str>| {
+        let mut envelope = bench.envelope(Some("a"));
+        if let Some(content) = content {
+            envelope.key = envelope.key.map(|key| key.with_content(content.as_bytes()));
+        }
+        let host = bench.host.clone();
+        async move { host.ask::<Tally>(&entity(1), Command::Add(5), envelope).await }
+    };
+    assert_eq!(with(&bench, Some("five")).await, Ok(5));
+    for _ in 0..2 {
+        assert_eq!(with(&bench, Some("five")).await, Ok(5));
+        assert_eq!(with(&bench, Some("six")).await, Err(AskError::Failed(Failure::KeyReused)));
+        assert_eq!(with(&bench, None).await, Ok(5), "who does not say is not held to it");
+        bench = bench.crash().await;
     }
     assert_eq!(bench.total(entity(1)).await, Ok(5));
 }

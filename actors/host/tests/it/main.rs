@@ -6,6 +6,7 @@ mod tally;
 mod commits;
 mod crashes;
 mod idempotency;
+mod leadership;
 mod passivation;
 mod tenants;
 mod timers;

@@ -50,7 +50,7 @@ pub(crate) enum Event {
 #[derive(Debug, Encode, Decode)]
 pub(crate) struct Effect(#[n(0)] pub i64);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Refused;
 
 impl fmt::Display for Refused {

@@ -53,6 +53,9 @@ impl Pump {
             Wish::Retry if self.draining.is_some() => {
                 Err(Failure::Unavailable("the outbox is stopping".to_owned()))
             }
+            Wish::Retry if !self.begun => {
+                Err(Failure::Unavailable("the outbox of the partition begins".to_owned()))
+            }
             Wish::Retry => self.retry_row(myself, &key),
         };
         // Whoever asked may be gone.
@@ -142,12 +145,12 @@ impl Pump {
                 self.take_in(myself, Arrival { is_urgent: true, ..*arrival }).map_err(|_| full())
             }
             // Looked at again in this turn, like others that are due.
-            Some(Opened::Gone | Opened::Unreadable(..)) | None if is_parked => {
+            Some(Opened::Gone | Opened::Locked(_) | Opened::Unreadable(..)) | None if is_parked => {
                 let now = self.start.common.now();
                 self.park(key, now, now.as_ms());
                 Ok(())
             }
-            Some(Opened::Gone | Opened::Unreadable(..)) | None => Ok(()),
+            Some(Opened::Gone | Opened::Locked(_) | Opened::Unreadable(..)) | None => Ok(()),
         }
     }
 

@@ -55,6 +55,8 @@ pub(super) enum Opened {
     Row(Box<Arrival>),
     /// The tenant is gone.
     Gone,
+    /// The tenant's key is not known here yet.
+    Locked(EntityKey),
     Unreadable(Timestamp, Unreadable),
 }
 
@@ -67,7 +69,7 @@ impl Pump {
                 known = self.book.len(),
                 "outbox reads its durable rows"
             );
-            self.start.hook.shut(self.start.partition);
+            self.start.hook.shut(&self.start.reign);
             self.reading = Some(Reading::default());
         }
     }
@@ -131,12 +133,12 @@ impl Pump {
     /// Opens the gate and reads everything once more in one go: what was committed before the gate
     /// opened is read here, what came after is told and waits in the mailbox until this is over.
     fn catch_up(&mut self, myself: &ActorRef<PumpMessage>, retry_ms: i64) {
-        self.start.hook.open(self.start.partition, myself.clone());
+        self.start.hook.open(&self.start.reign, myself.clone());
         let mut reading = Reading::default();
         let all = match self.page(None, usize::MAX) {
             Ok(page) if page.more.is_none() => page,
             Ok(_) | Err(_) => {
-                self.start.hook.shut(self.start.partition);
+                self.start.hook.shut(&self.start.reign);
                 self.reading = Some(Reading { rest_until_ms: Some(retry_ms), ..reading });
                 return;
             }
@@ -197,6 +199,11 @@ impl Pump {
                 self.done(key, None);
                 Ok(())
             }
+            // Left out, and with it the source's later rows, until a later reading.
+            Opened::Locked(source) => {
+                reading.source_left_out = Some(source);
+                Err(Full::Lane)
+            }
             Opened::Unreadable(at, error) => {
                 self.unreadable(&key, at, &error);
                 Ok(())
@@ -220,7 +227,10 @@ impl Pump {
         );
         let effect = match opened {
             Ok(effect) => effect,
-            Err(VaultError::UnknownTenant(_)) => return Opened::Gone,
+            Err(VaultError::UnknownTenant(_)) if common.is_gone(source.tenant) => {
+                return Opened::Gone;
+            }
+            Err(VaultError::UnknownTenant(_)) => return Opened::Locked(source),
             Err(error) => return Opened::Unreadable(row.at, Unreadable::Row(error.to_string())),
         };
         match work::read(&source, &effect) {

@@ -1,4 +1,8 @@
 //! Writing down what became of rows: one commit at a time.
+//!
+//! A commit that is refused because another node decides by now is the end of this pump: its reign is
+//! over. What it would have written is lost on purpose; the rows are as they were, and the pump of
+//! the node that decides now goes on from there.
 
 use std::sync::Arc;
 
@@ -83,10 +87,12 @@ impl Pump {
         }
         self.writing = true;
         let batch = std::mem::take(&mut self.pending);
-        let (common, partition, myself) =
-            (Arc::clone(&self.start.common), self.start.partition, myself.clone());
+        let (common, reign, myself) =
+            (Arc::clone(&self.start.common), Arc::clone(&self.start.reign), myself.clone());
+        let under_way = reign.asks.enter();
         tokio::spawn(async move {
-            let outcome = common.parts.host.system_commit(partition, batch.writes.clone()).await;
+            let outcome = reign.commit(&common.parts.host, batch.writes.clone()).await;
+            drop(under_way);
             let _ = myself.send_message(PumpMessage::Written(batch, outcome));
         });
     }

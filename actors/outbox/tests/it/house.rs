@@ -1,6 +1,6 @@
 //! A node in miniature: real entities, host, router and outbox over a memory journal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,18 +8,22 @@ use std::time::Duration;
 
 use impresario_host::clock::{Clock, ManualClock};
 use impresario_host::{Committed, Host, HostBuilder, HostParts, NoPolicy, Observer, PolicySource};
-use impresario_ids::{EndpointId, ProfileId, TenantId, TraceId};
-use impresario_journal::{Journal, KeyRange, MemoryJournal, Table};
-use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp};
+use impresario_ids::{EndpointId, NodeId, ProfileId, TenantId, TraceId};
+use impresario_journal::{Journal, KeyRange, Leadership, MemoryJournal, Role, Table, Term};
+use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, decode};
 use impresario_outbox::{Hook, Options, Outbox, Parts};
 use impresario_profile::{
     self as profile, Call, Message, Policy, PolicyEndpoint, PolicySegment, Profile,
 };
 use impresario_router::{AskError, Envelope, Failure, Router};
+use impresario_rows::{EventRow, aad, decode_row};
 use impresario_segment::Segment;
 use impresario_tenant::{self as tenant, NewEndpoint, Plan, Tenant, keys::Pepper};
 use impresario_vault::{MasterKey, Vault};
 use impresario_webhooks::{Ports, Sender};
+
+use crate::ears::{After, Before, Ears};
+use crate::traps::Traps;
 
 pub(crate) const TENANT: TenantId = TenantId::from_bytes([1; 16]);
 pub(crate) const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -27,6 +31,10 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 pub(crate) struct House {
     pub(crate) journal: Arc<MemoryJournal>,
+    /// Between the host and the journal.
+    pub(crate) traps: Arc<Traps>,
+    /// Hears what the outbox hears of leadership.
+    pub(crate) ears: Arc<Ears>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) host: Host,
     pub(crate) router: Router,
@@ -86,13 +94,25 @@ impl House {
             .await
     }
 
+    /// A second node over the same rows, that leads nothing yet and whose outbox does not run yet.
+    pub(crate) async fn beside(&self) -> Self {
+        let journal = Arc::new(self.journal.beside());
+        let role = Role::Follower { leader: Some(NodeId(1)) };
+        for number in 0..journal.partitions() {
+            journal.lead(PartitionId(number), Leadership { term: Term(0), role });
+        }
+        Self::over(journal, Arc::clone(&self.clock), self.options.clone()).await
+    }
+
     async fn over(journal: Arc<MemoryJournal>, clock: Arc<ManualClock>, options: Options) -> Self {
         let mut keys = Vec::new();
         scan(&*journal, PartitionId(0), Table::Keys, |key, value| {
             keys.push((TenantId::from_bytes(key.try_into().unwrap()), value.to_vec()));
         });
+        let traps = Arc::new(Traps::around(Arc::clone(&journal)));
+        let ears = Arc::new(Ears::of(journal.partitions()));
         let parts = HostParts {
-            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            journal: Arc::clone(&traps) as Arc<dyn Journal>,
             vault: Arc::new(Vault::open(MasterKey::from_bytes([7; 32]), keys).unwrap()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             options: impresario_host::Options::default(),
@@ -115,7 +135,9 @@ impl House {
             .entity::<Tenant>(Arc::new(NoPolicy::default()), Vec::new())
             .entity::<Segment>(Arc::new(NoPolicy::default()), Vec::new())
             .entity::<Profile>(Arc::new(FromTenant(Arc::clone(&late))), vec![observer])
+            .hook(Arc::new(Before(Arc::clone(&ears))))
             .hook(Arc::clone(&hook) as Arc<dyn impresario_host::CommitHook>)
+            .hook(Arc::new(After(Arc::clone(&ears))))
             .start()
             .await
             .unwrap();
@@ -123,6 +145,8 @@ impl House {
         let router = Router::new(host.clone(), impresario_router::Options::default());
         Self {
             journal,
+            traps,
+            ears,
             clock,
             host,
             router,
@@ -142,11 +166,15 @@ impl House {
             ..impresario_webhooks::Options::default()
         };
         let (states, journal) = (self.host.clone(), Arc::clone(&self.journal));
-        let panics = Arc::clone(&self.panics);
+        let (panics, ears) = (Arc::clone(&self.panics), Arc::clone(&self.ears));
         let parts = Parts {
             host: self.host.clone(),
             router: self.router.clone(),
             tenants: Arc::new(move |id| {
+                // Tenants tell their own news; the first one's profiles do too, from anywhere.
+                if id != TENANT {
+                    ears.check(states.partition_of(&tenant::key(id)));
+                }
                 assert!(!panics.swap(false, Ordering::SeqCst), "as the test wants");
                 Ok(Arc::new(states.peek::<Tenant>(&tenant::key(id))?.state))
             }),
@@ -238,6 +266,31 @@ impl House {
             .filter(|(profile, _)| *profile == id)
             .map(|(_, message)| message.clone())
             .collect()
+    }
+
+    /// The ids of the messages that are part of a profile, in order, as the store tells.
+    pub(crate) fn story(&self, id: ProfileId) -> Vec<String> {
+        let entity = EntityKey::new(TENANT, profile::KIND, id);
+        let prefix = entity.to_bytes();
+        let mut story = Vec::new();
+        for (key, value) in self.rows(Table::Events) {
+            if !key.starts_with(&prefix) {
+                continue;
+            }
+            let row: EventRow = decode_row(&value).unwrap();
+            let aad = aad(Table::Events, &key);
+            let event = self.host.vault().open_sealed(TENANT, &aad, &row.body).unwrap();
+            if let profile::Event::Received(message) = decode(&event).unwrap() {
+                story.push(message.message_id.to_string());
+            }
+        }
+        story
+    }
+
+    /// The newest delivery of each webhook message, by its id: the body's type.
+    pub(crate) fn kinds(seen: &[crate::receiver::Received]) -> BTreeMap<String, String> {
+        let kind = |body: &str| body.split('"').nth(3).unwrap().to_owned();
+        seen.iter().map(|one| (one.id.clone(), kind(&one.body))).collect()
     }
 
     /// Rows of a table, over all partitions.

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod crashes;
+mod ears;
 mod house;
 mod messages;
+mod nodes;
 mod orders;
 mod receiver;
 mod timers;
+mod traps;
 mod webhooks;

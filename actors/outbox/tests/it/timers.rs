@@ -11,7 +11,7 @@ use crate::receiver::{Answer, Receiver};
 
 const DAY_MS: i64 = 86_400_000;
 
-async fn leaves_after_a_week(house: &House) {
+pub(crate) async fn leaves_after_a_week(house: &House) {
     let key = EntityKey::new(TENANT, segment::KIND, SegmentId::from_bytes([5; 16]));
     let command = segment::Command::Save {
         name: "Recent buyers".to_owned(),

@@ -23,6 +23,8 @@ pub(super) struct Draft<'d> {
     webhooks: u64,
     /// The merge that the decision began with is taken back in it.
     revived: bool,
+    /// Whether the index of all profiles has this one, after the rows so far.
+    listed: bool,
 }
 
 impl<'d> Draft<'d> {
@@ -36,6 +38,7 @@ impl<'d> Draft<'d> {
             decision,
             webhooks: 0,
             revived: false,
+            listed: before.listed,
         }
     }
 
@@ -94,10 +97,18 @@ impl<'d> Draft<'d> {
     /// Puts the profile into the index of all profiles, if it is not there.
     pub(super) fn list(&mut self) {
         let alive = self.before.merged_into.is_none() || self.revived;
-        if alive && !self.before.listed {
+        if alive && !self.listed {
             let (term, value) = (index::profile_term(self.me), index::time_value(self.now()));
             self.row(index::PROFILES, term, IndexOp::Put(value));
+            self.row(index::PROFILE_COUNT, Vec::new(), IndexOp::Add(1));
+            self.listed = true;
         }
+    }
+
+    /// The plan's limit of profiles, if it is reached and this would be another one (TEN-08).
+    pub(super) fn refusing_limit(&self) -> Option<u64> {
+        let new = !self.before.listed && self.before.merged_into.is_none();
+        self.policy().profiles_full().filter(|_| new)
     }
 
     /// The profile is one of its own again.
@@ -116,8 +127,10 @@ impl<'d> Draft<'d> {
     }
 
     pub(super) fn unlist(&mut self) {
-        if self.before.listed {
+        if self.listed {
             self.row(index::PROFILES, index::profile_term(self.me), IndexOp::Delete);
+            self.row(index::PROFILE_COUNT, Vec::new(), IndexOp::Add(-1));
+            self.listed = false;
         }
     }
 

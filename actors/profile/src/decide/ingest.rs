@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::draft::Draft;
 use super::notebook::{self, Notebook};
-use super::{identity, segments, validate};
-use crate::event::{Event, Received};
+use super::{consent, identity, segments, validate};
+use crate::event::{Event, Preference, Received};
 use crate::facts::Text;
 use crate::index::{self, Grain, Meter};
 use crate::policy::Interest;
@@ -18,6 +18,7 @@ pub(super) fn ingest(
     message: Message,
 ) -> Result<Decision<Profile>, Rejection> {
     validate::form(&message)?;
+    let preferences = validate::preferences(&message)?;
     let state = draft.before();
     if let Some(into) = state.merged_into
         // Two profiles that merged into each other at the same time: keep it here, once.
@@ -26,10 +27,14 @@ pub(super) fn ingest(
         return Ok(forward(draft, into, message));
     }
     if message.via.is_empty() {
+        if let Some(limit) = draft.refusing_limit().filter(|_| !message.person_is_known) {
+            return Err(Rejection::ProfilesFull { limit });
+        }
         validate::room(&state.facts, &message)?;
+        validate::room_for_consents(&state.facts, &preferences)?;
     }
     let links = links(&draft, &message);
-    let (received, payload) = receive(&draft, message);
+    let (received, payload) = receive(&draft, message, preferences.clone());
     count(&mut draft, &received);
     let label = received.label();
     let interest = draft.policy().interest(label);
@@ -49,6 +54,7 @@ pub(super) fn ingest(
         if identity {
             draft.with_after(|draft, after| identity::rows(draft, &state.facts, &after.facts));
         }
+        consent::tell_carried(&mut draft, &preferences);
         segments::after_message(&mut draft, interest, identity);
     }
     let profile = draft.me;
@@ -90,7 +96,11 @@ fn knows(ids: &[Text], id: &str) -> bool {
 }
 
 /// The message as the profile keeps it, and its properties if it was necessary to parse them.
-fn receive(draft: &Draft<'_>, message: Message) -> (Received, Option<Value>) {
+fn receive(
+    draft: &Draft<'_>,
+    message: Message,
+    preferences: Vec<Preference>,
+) -> (Received, Option<Value>) {
     let (state, tenant) = (draft.before(), draft.ctx.tenant());
     let label = message.label();
     let listened = draft.policy().interest(label).is_some_and(Interest::remembers);
@@ -133,6 +143,8 @@ fn receive(draft: &Draft<'_>, message: Message) -> (Received, Option<Value>) {
         revenue_micros,
         page,
         external_ids,
+        preferences: (!preferences.is_empty()).then_some(preferences),
+        session_idle: draft.policy().session_idle(),
     };
     (received, payload)
 }

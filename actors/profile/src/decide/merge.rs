@@ -67,7 +67,8 @@ pub(super) fn absorb(
     events.iter().for_each(|received| notebook.read(received));
     let notes = if fresh { notebook.rebuilt_unless_idle() } else { notebook.tracked() };
     let before = draft.after().facts.clone();
-    draft.event(Event::Absorbed { from, at: draft.now(), facts, events });
+    let session_idle = policy.session_idle();
+    draft.event(Event::Absorbed { from, at: draft.now(), facts, events, session_idle });
     notes.into_iter().for_each(|event| draft.event(event));
     draft.with_after(|draft, after| identity::rows(draft, &before, &after.facts));
     told(&mut draft, "profile.merged", from);

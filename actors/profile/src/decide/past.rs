@@ -6,6 +6,7 @@ use impresario_kernel::Timestamp;
 use crate::command::ConsentChange;
 use crate::consents::Consent;
 use crate::event::{Event, Facts, Received};
+use crate::sessions::Idle;
 
 enum Item<'p> {
     /// A message; `handed`: its facts came with the merged profile's.
@@ -17,6 +18,7 @@ enum Item<'p> {
     Part {
         source: ProfileId,
         facts: &'p Facts,
+        idle: Idle,
     },
     Consent {
         change: &'p ConsentChange,
@@ -76,7 +78,7 @@ impl<'p> Past<'p> {
             match item {
                 Item::Message { handed: true, .. } => {}
                 Item::Message { received, .. } => facts.record(received),
-                Item::Part { facts: part, .. } => facts.merge(part),
+                Item::Part { facts: part, idle, .. } => facts.merge(part, *idle),
                 Item::Consent { change, recorded_at } => facts.record_consent(Consent {
                     change: (*change).clone(),
                     recorded_at: *recorded_at,
@@ -91,8 +93,9 @@ impl<'p> Past<'p> {
             Event::Received(received) => {
                 self.items.push(Item::Message { source: received.via, received, handed: false });
             }
-            Event::Absorbed { from, facts, events, .. } => {
-                self.items.push(Item::Part { source: *from, facts });
+            Event::Absorbed { from, facts, events, session_idle, .. } => {
+                let idle = Idle::of(*session_idle);
+                self.items.push(Item::Part { source: *from, facts, idle });
                 let messages = events.iter();
                 self.items.extend(messages.map(|received| Item::Message {
                     source: Some(*from),

@@ -1,14 +1,17 @@
 //! What a message must be like to become part of a profile.
 
+use std::borrow::Cow;
+
 use impresario_kernel::Personal;
 use impresario_rules::micros;
 use serde_json::{Map, Value};
 
 use super::sound::is_json;
 use crate::counters::Orders;
+use crate::event::Preference;
 use crate::facts::{Facts, Text};
 use crate::{
-    Call, DEPTH_MAX, GROUPS_MAX, JSON_BYTES_MAX, JSON_DEPTH_MAX, Message, Rejection,
+    CONSENTS_MAX, Call, DEPTH_MAX, GROUPS_MAX, JSON_BYTES_MAX, JSON_DEPTH_MAX, Message, Rejection,
     TRAITS_BYTES_MAX, TRAITS_MAX,
 };
 
@@ -18,6 +21,7 @@ const NAME_MAX: usize = 200;
 const TRAIT_NAME_MAX: usize = 128;
 const PAGE_MAX: usize = 200;
 const EXTERNAL_IDS_MAX: usize = 20;
+const PURPOSE_MAX: usize = 64;
 
 /// The form of a message, whatever profile it reaches.
 pub(super) fn form(message: &Message) -> Result<(), Rejection> {
@@ -32,7 +36,7 @@ pub(super) fn form(message: &Message) -> Result<(), Rejection> {
         ("groupId", message.group_id.as_ref().map_or(1, String::len)),
     ] {
         if length == 0 || length > ID_MAX {
-            return Err(Rejection::IdInvalid { field });
+            return Err(Rejection::IdInvalid { field: field.into() });
         }
     }
     call(message)?;
@@ -46,13 +50,13 @@ fn call(message: &Message) -> Result<(), Rejection> {
     match message.call {
         Call::Track if name.is_empty() => Err(Rejection::EventNameInvalid),
         Call::Group if message.group_id.is_none() => {
-            Err(Rejection::FieldMissing { field: "groupId" })
+            Err(Rejection::FieldMissing { field: Cow::Borrowed("groupId") })
         }
         Call::Alias if message.previous_id.is_none() => {
-            Err(Rejection::FieldMissing { field: "previousId" })
+            Err(Rejection::FieldMissing { field: Cow::Borrowed("previousId") })
         }
         Call::Alias if message.user_id.is_none() => {
-            Err(Rejection::FieldMissing { field: "userId" })
+            Err(Rejection::FieldMissing { field: Cow::Borrowed("userId") })
         }
         Call::Identify | Call::Track | Call::Page | Call::Screen | Call::Group | Call::Alias => {
             if name.len() > NAME_MAX {
@@ -71,14 +75,18 @@ fn object(
 ) -> Result<(), Rejection> {
     let Some(Personal(text)) = text else { return Ok(()) };
     if text.len() > JSON_BYTES_MAX {
-        return Err(Rejection::TooLarge { field, bytes: text.len(), max: JSON_BYTES_MAX });
+        return Err(Rejection::TooLarge {
+            field: field.into(),
+            bytes: text.len(),
+            max: JSON_BYTES_MAX,
+        });
     }
     // Depth first: the parser's own bound is a different one.
     if depth(text) > max {
-        return Err(Rejection::TooDeep { field, max });
+        return Err(Rejection::TooDeep { field: field.into(), max });
     }
     let is_object = text.trim_ascii_start().starts_with('{') && is_json(text);
-    if is_object { Ok(()) } else { Err(Rejection::NotAnObject { field }) }
+    if is_object { Ok(()) } else { Err(Rejection::NotAnObject { field: field.into() }) }
 }
 
 /// How deep brackets nest outside of strings. Right for JSON, harmless for anything else.
@@ -160,6 +168,44 @@ pub(super) fn page(message: &Message, properties: &Value) -> Option<Text> {
         .or(message.name.as_deref())
         .or_else(|| text("name"))?;
     Some(Personal(page[..page.floor_char_boundary(PAGE_MAX)].into()))
+}
+
+/// `context.consent.categoryPreferences`: whether the person allows each purpose. Other shapes of
+/// `context.consent` are not ours to read; this one, if it is there, must be right, because a word
+/// that is lost may be a withdrawal.
+pub(super) fn preferences(message: &Message) -> Result<Vec<Preference>, Rejection> {
+    const FIELD: &str = "categoryPreferences";
+    const WRONG: Rejection = Rejection::ConsentInvalid { field: Cow::Borrowed(FIELD) };
+    let text = message.context.as_ref().map_or("", |context| &context.0);
+    if !text.contains(FIELD) {
+        return Ok(Vec::new());
+    }
+    let context: Value = serde_json::from_str(text).unwrap_or_default();
+    let given = context.get("consent").and_then(|consent| consent.get(FIELD));
+    let given = match given {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(given) => given.as_object().ok_or(WRONG)?,
+    };
+    if given.len() > CONSENTS_MAX {
+        return Err(Rejection::ConsentsTooMany { max: CONSENTS_MAX });
+    }
+    let one = |(purpose, granted): (&String, &Value)| match granted.as_bool() {
+        Some(granted) if (1..=PURPOSE_MAX).contains(&purpose.len()) => {
+            Ok(Preference { purpose: purpose.as_str().into(), granted })
+        }
+        _ => Err(WRONG),
+    };
+    given.iter().map(one).collect()
+}
+
+/// Whether the profile has room for what a message says about consent.
+pub(super) fn room_for_consents(facts: &Facts, new: &[Preference]) -> Result<(), Rejection> {
+    let Some(known) = facts.consents().filter(|_| !new.is_empty()) else { return Ok(()) };
+    let added = new.iter().filter(|one| known.in_force(&one.purpose).is_none()).count();
+    if added > 0 && known.current().len() + added > CONSENTS_MAX {
+        return Err(Rejection::ConsentsTooMany { max: CONSENTS_MAX });
+    }
+    Ok(())
 }
 
 /// `context.externalIds` as `type:id`.

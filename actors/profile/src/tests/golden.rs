@@ -50,6 +50,8 @@ fn sample_received() -> Received {
         revenue_micros: Some(11_770_000),
         page: text("/"),
         external_ids: vec![Personal("t:1".into())],
+        preferences: None,
+        session_idle: None,
     }
 }
 
@@ -96,6 +98,7 @@ fn events() -> Vec<Event> {
             at: at(NOON),
             facts: facts.clone(),
             events: vec![sample_received()],
+            session_idle: None,
         },
         Event::Unmerged { from, at: at(NOON), facts },
         Event::MergedInto { into, at: at(NOON) },
@@ -104,6 +107,34 @@ fn events() -> Vec<Event> {
         Event::Deleted { at: at(NOON) },
     ]);
     first
+}
+
+/// With the fields that were added later; those that are not set leave no trace in the bytes.
+fn later_events() -> Vec<Event> {
+    let preferences = vec![
+        Preference { purpose: "Advertising".into(), granted: false },
+        Preference { purpose: "Functional".into(), granted: true },
+    ];
+    let received =
+        Received { preferences: Some(preferences), session_idle: Some(45), ..sample_received() };
+    let facts = Box::new(state().facts().clone());
+    let (from, events) = (profile(1), vec![received.clone()]);
+    vec![
+        Event::Received(Box::new(received)),
+        Event::Received(Box::new(Received { session_idle: Some(45), ..sample_received() })),
+        Event::Absorbed { from, at: at(NOON), facts, events, session_idle: Some(45) },
+    ]
+}
+
+fn later_commands() -> Vec<Command> {
+    let message = Message { person_is_known: true, ..sample_message() };
+    vec![Command::Ingest(Box::new(message))]
+}
+
+fn later_state() -> State {
+    let mut state = State::default();
+    later_events().iter().for_each(|event| Profile::apply(&mut state, event));
+    state
 }
 
 fn state() -> State {
@@ -162,6 +193,31 @@ fn replies() -> Vec<Reply> {
     ]
 }
 
+fn rejections() -> Vec<Rejection> {
+    let (field, max) = (|| "userId".into(), 7);
+    vec![
+        Rejection::MessageIdInvalid,
+        Rejection::IdInvalid { field: field() },
+        Rejection::EventNameInvalid,
+        Rejection::FieldMissing { field: field() },
+        Rejection::NotAnObject { field: field() },
+        Rejection::TooLarge { field: field(), bytes: 40_000, max },
+        Rejection::TooDeep { field: field(), max },
+        Rejection::TraitsTooMany { max },
+        Rejection::TraitsTooLarge { max },
+        Rejection::TraitNameInvalid,
+        Rejection::GroupsTooMany { max },
+        Rejection::ConsentInvalid { field: field() },
+        Rejection::ConsentsTooMany { max },
+        Rejection::ProfilesFull { limit: 8 },
+        Rejection::ProfileMerged { into: profile(2) },
+        Rejection::MergeCircle,
+        Rejection::NotMerged,
+        Rejection::SegmentVersionUnknown { version: 4 },
+        Rejection::RuleInvalid { problems: "[]".to_owned() },
+    ]
+}
+
 fn lines<T>(out: &mut String, name: &str, values: &[T])
 where
     T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + Send + Sync + 'static,
@@ -187,6 +243,7 @@ fn rewritten(name: &str, bytes: &[u8]) -> Vec<u8> {
         Some("command") => through::<Command>(bytes),
         Some("effect") => through::<Effect>(bytes),
         Some("reply") => through::<Reply>(bytes),
+        Some("rejection") => through::<Rejection>(bytes),
         other => panic!("no such kind: {other:?}"),
     }
 }
@@ -199,6 +256,10 @@ fn stored_forms_are_as_released() {
     lines(&mut now, "command", &commands());
     lines(&mut now, "effect", &effects());
     lines(&mut now, "reply", &replies());
+    lines(&mut now, "event.later", &later_events());
+    lines(&mut now, "command.later", &later_commands());
+    lines(&mut now, "state.later", &[later_state()]);
+    lines(&mut now, "rejection", &rejections());
     assert_eq!(now, GOLDEN);
 }
 

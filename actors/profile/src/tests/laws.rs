@@ -37,15 +37,20 @@ fn a_message(number: u64) -> impl Strategy<Value = Message> {
         let value = if value == 3 { "null".to_owned() } else { value.to_string() };
         identify(number, at, &format!(r#"{{"{name}":{value}}}"#))
     });
+    let words = (at.clone(), any::<bool>(), any::<bool>()).prop_map(move |(at, ads, more)| {
+        let more = if more { r#", "Analytics": true"# } else { "" };
+        let text = format!(r#"{{"consent": {{"categoryPreferences": {{"Ads": {ads}{more}}}}}}}"#);
+        Message { context: Some(Personal(text)), ..track(number, "Quiet", at, "{}") }
+    });
     let pages = (at, 0..3_u8).prop_map(move |(at, path)| page(number, &format!("/{path}"), at));
-    prop_oneof![4 => event, 2 => traits, 1 => pages]
+    prop_oneof![4 => event, 2 => traits, 1 => pages, 1 => words]
 }
 
 fn messages(most: u64) -> impl Strategy<Value = Vec<Message>> {
     (1..most).prop_flat_map(|count| (0..count).map(a_message).collect::<Vec<_>>())
 }
 
-/// What must not depend on the order: everything but the moments of entries.
+/// What must not depend on the order: everything but the moments of entries and of recording.
 fn settled(story: &Story, of: ProfileId) -> Value {
     let mut view = story.view(of);
     view.segments.sort_by_key(|one| one.segment);
@@ -53,6 +58,11 @@ fn settled(story: &Story, of: ProfileId) -> Value {
         one.entered_at = Timestamp::EPOCH;
     }
     view.merged.sort_unstable();
+    // Of words that messages repeat it shows the changes, as far as they arrived in order.
+    view.consent_history.clear();
+    for one in &mut view.consents {
+        one.recorded_at = Timestamp::EPOCH;
+    }
     json(&view)
 }
 
@@ -85,6 +95,9 @@ fn check_rows(story: &Story) {
         actor.history.iter().for_each(|event| Profile::apply(&mut folded, event));
         assert_eq!(folded, actor.state, "the state is the fold of its events");
     }
+    let listed = want.iter().filter(|(of, _, _)| *of == index::PROFILES).count() as i64;
+    let counted = story.counts.get(&(index::PROFILE_COUNT, None, Vec::new()));
+    assert_eq!(counted.copied().unwrap_or_default(), listed);
     let past = |key: &&RowKey| key.0 != index::PAST_MEMBERS;
     assert_eq!(story.rows.keys().filter(past).cloned().collect::<BTreeSet<_>>(), want);
 }
@@ -175,14 +188,17 @@ proptest! {
     }
 
     #[test]
-    fn p3_sessions_are_those_of_the_sorted_times(minutes in prop::collection::vec(0..700_i64, 1..60)) {
-        let mut story = Story::new(Policy::default());
+    fn p3_sessions_are_those_of_the_sorted_times(
+        minutes in prop::collection::vec(0..700_i64, 1..60),
+        idle in prop_oneof![Just(30_u16), 30..120_u16],
+    ) {
+        let mut story = Story::new(Policy::default().with_session_idle(idle));
         for (number, minute) in (0..).zip(&minutes) {
             story.receive(by_user(track(number, "Seen", NOON + minute * MINUTE, "{}"), "ada")).expect("accepted");
         }
         let mut sorted = minutes;
         sorted.sort_unstable();
-        let gaps = sorted.windows(2).filter(|pair| pair[1] - pair[0] >= 30).count();
+        let gaps = sorted.windows(2).filter(|pair| pair[1] - pair[0] >= i64::from(idle)).count();
         let view = story.view(user("ada"));
         prop_assert_eq!(view.session_count, gaps as u64 + 1);
         prop_assert_eq!(view.sessions.iter().map(|one| one.events as usize).sum::<usize>(), sorted.len());

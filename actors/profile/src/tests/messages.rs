@@ -33,6 +33,40 @@ fn pro_02_counts_and_times_by_event_time() {
 }
 
 #[test]
+fn ing_21_the_tenants_idle_time_ends_sessions_from_its_setting_on() {
+    let mut story = Story::new(Policy::default());
+    let mut see = |idle: u16, number: u64, minute: i64| {
+        story.policy = Policy::default().with_session_idle(idle);
+        let seen = track(number, "Seen", NOON + minute * MINUTE, "{}");
+        story.receive(by_user(seen, "ada")).expect("accepted");
+        let sessions = story.view(user("ada")).sessions;
+        sessions.iter().rev().map(|one| one.events).collect::<Vec<u32>>()
+    };
+    assert_eq!(see(30, 1, 0), [1]);
+    assert_eq!(see(30, 2, 40), [1, 1]);
+    // A longer one does not join what was apart, a shorter one does not part what was together.
+    assert_eq!(see(60, 3, 95), [1, 2]);
+    assert_eq!(see(10, 4, 100), [1, 3]);
+    assert_eq!(see(10, 5, 115), [1, 3, 1]);
+    // An event between two of them, near enough to both by the rule of its day, is part of one visit.
+    assert_eq!(see(60, 6, 20), [5, 1]);
+}
+
+#[test]
+fn ing_21_the_idle_time_holds_for_merges_too() {
+    for (idle, sessions) in [(30, 2), (60, 1)] {
+        let mut story = Story::new(Policy::default().with_session_idle(idle));
+        let seen = |number, minute| track(number, "Seen", NOON + minute * MINUTE, "{}");
+        story.receive(by_anonymous(seen(1, 0), "dev")).expect("accepted");
+        story.receive(by_user(by_anonymous(seen(2, 45), "dev"), "ada")).expect("accepted");
+        assert_eq!(story.view(user("ada")).session_count, sessions);
+        story.receive(by_user(seen(3, 200), "ada")).expect("accepted");
+        story.send(user("ada"), Command::Unmerge { from: anonymous("dev") }).expect("apart");
+        assert_eq!(story.view(user("ada")).session_count, 2);
+    }
+}
+
+#[test]
 fn calls_without_an_event_name_count_under_their_own() {
     check(&[page(1, "/", NOON), identify(2, NOON, "{}")], "/counters/0/name", "identify".into());
     check(&[page(1, "/", NOON), identify(2, NOON, "{}")], "/counters/1/name", "page".into());

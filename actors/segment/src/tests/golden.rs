@@ -94,6 +94,21 @@ fn effects_and_replies() {
 }
 
 #[test]
+fn rejections_that_cross_nodes() {
+    let problem = impresario_rules::Problem {
+        pointer: "/all/0".to_owned(),
+        code: "too_deep".into(),
+        message: "m".to_owned(),
+    };
+    check(Rejection::RuleInvalid(vec![problem]), "8200818183662f616c6c2f3068746f6f5f64656570616d");
+    check(Rejection::NameInvalid, "820180");
+    check(Rejection::DescriptionTooLong, "820280");
+    check(Rejection::VersionConflict { expected: 1, actual: 2 }, "8203820102");
+    check(Rejection::Archived, "820480");
+    check(Rejection::NotFound, "820580");
+}
+
+#[test]
 fn queries_and_answers() {
     let state = after([save("Buyers", RULE), done(1)]);
     check(Query::Get, "820080");

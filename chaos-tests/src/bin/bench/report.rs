@@ -80,7 +80,8 @@ const LIMITS: &str = "
 - One run each, of a few seconds, on a machine that others may share: repeat it before you compare, and compare only within a run.
 - The load generator takes its share of the same processors; a server alone does more.
 - Loopback only, no TLS, one tenant without segments, small events, few distinct event names.
-- Memory is the whole process: the store's caches and rows that are not yet in its files are part of it.
+- Memory is the whole process: the store's caches and rows that are not yet in its files are part of it. Only the run with idle profiles holds the caches small, and its activations read the disk more often for that.
+- \"From 25 people each\" is what client libraries and imports send: what a person did comes together. The other batches take the next event from the next of 10 000 people, so no two events of a batch share a turn.
 ";
 
 #[expect(clippy::disallowed_methods, reason = "a report says when it was measured")]

@@ -14,6 +14,8 @@ use crate::report::{Report, say};
 
 /// Events in a batch request.
 const BATCH: u64 = 500;
+/// Events of one person in a batch of visits.
+const VISIT: u64 = 20;
 /// A prime that spreads consecutive numbers over the profiles.
 const SPREAD: u64 = 7_919;
 
@@ -24,8 +26,13 @@ struct House {
 
 impl House {
     async fn open(program: &Path) -> Result<Self> {
+        Self::open_with(program, &[]).await
+    }
+
+    async fn open_with(program: &Path, more: &[&str]) -> Result<Self> {
         // No entity goes to sleep meanwhile, so that memory per active entity is seen.
-        let settings = Options::set(&["host.idle_ms=3600000", "host.active_max=1000000"]);
+        let settings = ["host.idle_ms=3600000", "host.active_max=1000000"];
+        let settings = Options::set(&[&settings[..], more].concat());
         let options = Options { quiet: true, ..settings };
         let server = TestServer::start_program(program.to_path_buf(), options)?;
         let tenant = Tenant::onboard(&server.root()?, "bench").await?;
@@ -55,13 +62,14 @@ impl House {
         })
     }
 
-    /// Requests with a batch of events each, spread over `profiles` people.
-    fn batches(&self, run: &'static str, profiles: u64) -> Request {
+    /// Requests with a batch of events each, spread over `profiles` people; `each` consecutive
+    /// events are one person's.
+    fn batches(&self, run: &'static str, profiles: u64, each: u64) -> Request {
         let key = self.tenant.write.token().to_owned();
         Box::new(move |number| {
             let first = number * BATCH;
             let events: Vec<String> = (first..first + BATCH)
-                .map(|n| event(run, n, n.wrapping_mul(SPREAD) % profiles))
+                .map(|n| event(run, n, (n / each).wrapping_mul(SPREAD) % profiles))
                 .collect();
             let body = format!("{{\"batch\":[{}]}}", events.join(","));
             post("/v1/batch", &key, &body)
@@ -126,6 +134,20 @@ pub(crate) async fn hot(program: &Path, report: &mut Report, scale: Scale) -> Re
     Ok(())
 }
 
+/// Batches as a client library flushes them: what each person did comes together.
+pub(crate) async fn visits(program: &Path, report: &mut Report, scale: Scale) -> Result<()> {
+    let house = House::open(program).await?;
+    let requests = house.batches("visits", scale.profiles, VISIT);
+    let measured = house.load(8, scale.lasting, u64::MAX, BATCH, requests).await?;
+    let name = format!(
+        "batches of {BATCH} from {} people each, 8 connections, {} profiles",
+        BATCH / VISIT,
+        scale.profiles
+    );
+    report.load(&name, measured);
+    Ok(())
+}
+
 /// Fills a store in batches, then kills and stops the server and starts it again.
 pub(crate) async fn batch_and_restart(
     program: &Path,
@@ -136,7 +158,7 @@ pub(crate) async fn batch_and_restart(
     let requests = scale.stored_events.div_ceil(BATCH);
     let limit = Duration::from_secs(300);
     let measured =
-        house.load(8, limit, requests, BATCH, house.batches("batch", scale.profiles)).await?;
+        house.load(8, limit, requests, BATCH, house.batches("batch", scale.profiles, 1)).await?;
     let events = measured.events;
     report
         .load(&format!("batches of {BATCH}, 8 connections, {} profiles", scale.profiles), measured);
@@ -154,13 +176,26 @@ pub(crate) async fn batch_and_restart(
     Ok(())
 }
 
+/// Small caches, so that what grows with the entities is the entities.
+const SMALL_CACHES: [&str; 3] = [
+    "store.state_cache_bytes=16777216",
+    "store.dirty_soft_bytes=2097152",
+    "store.recent_bytes=2097152",
+];
+
 /// Memory of entities that are active and have nothing to do, and the cost of activating them.
 pub(crate) async fn idle(program: &Path, report: &mut Report, scale: Scale) -> Result<()> {
-    let mut house = House::open(program).await?;
+    let mut house = House::open_with(program, &SMALL_CACHES).await?;
     let entities = scale.idle_entities;
     let requests = entities.div_ceil(BATCH);
     let filled = house
-        .load(4, Duration::from_secs(300), requests, BATCH, house.batches("idle", requests * BATCH))
+        .load(
+            4,
+            Duration::from_secs(300),
+            requests,
+            BATCH,
+            house.batches("idle", requests * BATCH, 1),
+        )
         .await?;
     ensure!(filled.refused == 0, "the store could not be filled: {:?}", filled.refusal);
     house.server.stop()?;
@@ -174,7 +209,9 @@ pub(crate) async fn idle(program: &Path, report: &mut Report, scale: Scale) -> R
     let per_entity = after.saturating_sub(before) as f64 / entities as f64 / 1024.0;
     report.load("first event after a start (activates its profile), 8 connections", activated);
     report.figure(
-        &format!("memory per active idle profile, over {entities}, with caches"),
+        &format!(
+            "memory per active idle profile, over {entities}, the store's caches held to 20 MB"
+        ),
         format!("{per_entity:.1} KiB"),
     );
     Ok(())

@@ -11,7 +11,7 @@ fn check(text: &str, want: &[(&str, &str)]) {
 #[track_caller]
 fn check_problems(problems: Vec<Problem>, want: &[(&str, &str)]) {
     let mut got: Vec<(&str, &str)> =
-        problems.iter().map(|problem| (problem.pointer.as_str(), problem.code)).collect();
+        problems.iter().map(|problem| (problem.pointer.as_str(), &*problem.code)).collect();
     let mut want = want.to_vec();
     got.sort_unstable();
     want.sort_unstable();

@@ -253,7 +253,7 @@ async fn preview(call: &mut Call) -> Result<Response, Fault> {
             .into_iter()
             .map(|problem| FieldProblem {
                 pointer: format!("/rule{}", problem.pointer),
-                code: problem.code.to_owned(),
+                code: problem.code.to_string(),
                 detail: problem.message,
             })
             .collect();

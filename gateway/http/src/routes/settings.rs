@@ -18,7 +18,11 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::patch("/api/v1/tenant", Access::Scope(Scope::TenantsManage), |call| {
         Box::pin(update(call))
     })
-    .doc("Account", "Change your own settings", "Name, branding, allowed origins, time zone.")
+    .doc(
+        "Account",
+        "Change your own settings",
+        "Name, branding, allowed origins, when a visit ends, time zone.",
+    )
     .takes::<SettingsPatch>()
     .gives::<Changed>()
     .codes(&[&codes::SETTINGS_INVALID]),

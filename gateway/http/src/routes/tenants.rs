@@ -17,7 +17,7 @@ use impresario_tenant::{Answer, Branding, Command, Overrides, Patch, Plan, Query
 
 use crate::auth::Access;
 use crate::call::{self, Call, ListQuery};
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::route::{CURSOR, LIMIT, Route};
 
 const CODES: &[&codes::Code] = &[
@@ -143,19 +143,22 @@ pub(super) fn plan_named(text: &str) -> Result<Plan, Fault> {
 }
 
 pub(super) fn patch_of(patch: SettingsPatch) -> Patch {
-    let SettingsPatch { name, domain, branding, allowed_origins, time_zone } = patch;
+    let SettingsPatch { name, domain, branding, allowed_origins, session_idle_minutes, time_zone } =
+        patch;
     let branding = branding.map(|branding| Branding {
         display_name: branding.display_name,
         logo_url: branding.logo_url,
         colours: branding.colours,
     });
-    // The entity knows two more settings, which nothing obeys yet: they are not offered.
-    Patch { name, domain, branding, allowed_origins, time_zone, ..Patch::default() }
+    Patch { name, domain, branding, allowed_origins, session_idle_minutes, time_zone }
 }
 
 async fn create(call: &mut Call) -> Result<Response, Fault> {
     let NewTenant { name, domain, plan } = call.json()?;
     let plan = plan_named(plan.as_deref().unwrap_or(Plan::Free.as_str()))?;
+    // Before a key is made for a tenant that never begins.
+    impresario_tenant::check_beginning(&name, &domain)
+        .map_err(|rejection| fault::rejected(&rejection))?;
     let id: TenantId = call.fresh_id()?;
     call.edge.admin.provision(id).await?;
     let pepper = Pepper::new(call.edge.random_bytes());

@@ -3,6 +3,7 @@
 use axum::response::Response;
 use impresario_api::codes;
 use impresario_api::{Page, QuarantineCounts, QuarantineItem, UsageRow};
+use impresario_ids::TenantId;
 use impresario_kernel::Timestamp;
 use impresario_profile::index::{Grain, period};
 use impresario_quarantine::{Command, Quarantine, SHARDS};
@@ -20,7 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .doc(
             "Account",
             "Get usage by day or month",
-            "Events, active profiles (months only), webhook messages; requests of today.",
+            "Events, active profiles (months only), webhook messages; requests of today; profiles now.",
         )
         .gives::<Page<UsageRow>>()
         .query(&[
@@ -79,17 +80,31 @@ async fn usage(call: &mut Call) -> Result<Response, Fault> {
             meter: row.meter.to_owned(),
             period: period_name(grain, row.period),
             count: row.count,
+            limit: None,
         })
         .collect();
-    if grain == Grain::Day && until.day() >= call.received.day() {
-        let used = call.edge.meters.used_today(tenant, call.received);
-        items.push(UsageRow {
-            meter: "requests".to_owned(),
-            period: period_name(Grain::Day, call.received.day()),
-            count: i64::try_from(used).unwrap_or(i64::MAX),
-        });
+    if until.day() >= call.received.day() {
+        items.extend(now(call, tenant, grain).await?);
     }
     call::ok(&Page { items, next: None })
+}
+
+/// What is known as of now, and limited by the plan.
+async fn now(call: &Call, tenant: TenantId, grain: Grain) -> Result<Vec<UsageRow>, Fault> {
+    let limits = call.caller()?.state.limits();
+    let row = |meter: &str, count: u64, limit| UsageRow {
+        meter: meter.to_owned(),
+        period: period_name(grain, period(grain, call.received)),
+        count: i64::try_from(count).unwrap_or(i64::MAX),
+        limit: Some(limit),
+    };
+    let profiles = call.view(move |views| views.profiles_total(tenant)).await?;
+    let mut rows = vec![row("profiles", profiles, limits.profiles)];
+    if grain == Grain::Day {
+        let used = call.edge.meters.used_today(tenant, call.received);
+        rows.push(row("requests", used, limits.requests_per_day));
+    }
+    Ok(rows)
 }
 
 /// `2026-11-20` or `2026-11`.

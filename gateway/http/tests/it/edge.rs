@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) edge: Edge,
     pub(crate) live: Arc<Live>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) vault: Arc<Vault>,
 }
 
 /// The answer to a request.
@@ -85,7 +86,7 @@ impl World {
                 host.clone(),
                 impresario_router::Options::default(),
             ),
-            views: Views::new(journal, vault),
+            views: Views::new(journal, vault.clone()),
             directory,
             live: Arc::clone(&live),
             admin: Arc::new(Port { host }),
@@ -101,7 +102,7 @@ impl World {
             root_token_hash: *blake3::hash(ROOT.as_bytes()).as_bytes(),
             quota_file: None,
         });
-        Self { app: edge.router(), edge, live, clock }
+        Self { app: edge.router(), edge, live, clock, vault }
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Response<Body> {

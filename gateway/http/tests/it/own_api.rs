@@ -56,11 +56,21 @@ async fn events_come_one_by_one_or_in_an_array() {
     assert_eq!(counts.body["items"][0]["count"], 1, "{}", counts.body);
     let usage = world.ask("GET", "/api/v1/usage", &keys.secret, Value::Null).await;
     assert_eq!(
-        usage.body["items"][0],
-        json!({"meter": "events", "period": "2026-11-20", "count": 2}),
+        usage.body["items"].as_array().map(|rows| &rows[..2]),
+        Some(
+            &[
+                json!({"meter": "events", "period": "2026-11-20", "count": 2}),
+                json!({"meter": "profiles", "period": "2026-11-20", "count": 1, "limit": 100_000_000}),
+            ][..]
+        ),
         "{}",
         usage.body
     );
+    let usage = world.ask("GET", "/api/v1/usage?grain=month", &keys.secret, Value::Null).await;
+    let rows: Vec<impresario_api::UsageRow> =
+        serde_json::from_value(usage.body["items"].clone()).expect("the documented shape");
+    let meters: Vec<&str> = rows.iter().map(|row| row.meter.as_str()).collect();
+    assert_eq!(meters, ["events", "active_profiles", "profiles"]);
 }
 
 #[tokio::test]
@@ -173,18 +183,21 @@ async fn api_04_tokens_do_what_their_key_may_for_their_user() {
 async fn keys_are_shown_once_rotated_and_revoked() {
     let world = World::new().await;
     let keys = world.tenant("Shop").await;
-    let make = |key: &'static str| {
+    let make_named = |key: &'static str, name: &str| {
         Request::post("/api/v1/keys")
             .header("authorization", format!("Bearer {}", keys.secret))
             .header("idempotency-key", key)
             .body(Body::from(
-                json!({"kind": "secret", "name": "n", "scopes": ["usage:read"]}).to_string(),
+                json!({"kind": "secret", "name": name, "scopes": ["usage:read"]}).to_string(),
             ))
             .expect("a request")
     };
+    let make = |key: &'static str| make_named(key, "n");
     let (first, again) = (world.send(make("a")).await, world.send(make("a")).await);
     assert_eq!(first.status, 201, "{}", first.body);
     assert_eq!(first.body, again.body, "a repeated request is answered as the first one was");
+    let other = world.send(make_named("a", "another")).await;
+    assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_key_reused"));
     let text = first.body["key"].as_str().expect("a key");
     assert_eq!(world.ask("GET", "/api/v1/usage", text, Value::Null).await.status, 200);
     let path = format!("/api/v1/keys/{}", first.body["id"].as_str().expect("an id"));
@@ -245,6 +258,40 @@ async fn ten_01_a_tenants_life_in_the_hands_of_the_operator() {
     assert_eq!(world.ask("DELETE", &path, ROOT, Value::Null).await.status, 204);
     let gone = world.ask("GET", "/api/v1/tenant", &keys.secret, Value::Null).await;
     assert_eq!(gone.code(), "credential_invalid");
+}
+
+#[tokio::test]
+async fn a_tenant_that_cannot_begin_leaves_nothing_behind() {
+    let world = World::new().await;
+    for (body, code) in [
+        (json!({"name": ""}), "settings_invalid"),
+        (json!({"name": "Shop", "domain": "not a host"}), "settings_invalid"),
+        (json!({"name": "Shop", "plan": "gold"}), "invalid_request"),
+        (json!({"domain": "shop.example"}), "invalid_request"),
+    ] {
+        let answer = world.ask("POST", "/api/v1/tenants", ROOT, body).await;
+        assert_eq!(answer.code(), code, "{}", answer.body);
+    }
+    assert_eq!(world.vault.tenants(), []);
+    world.tenant("Shop").await;
+    assert_eq!(world.vault.tenants().len(), 1);
+}
+
+#[tokio::test]
+async fn ing_21_a_tenant_says_when_a_visit_ends() {
+    let world = World::new().await;
+    let keys = world.tenant("Shop").await;
+    let shown = world.ask("GET", "/api/v1/tenant", &keys.secret, Value::Null).await;
+    assert_eq!(shown.body["settings"]["session_idle_minutes"], 30);
+    let patch = |minutes: u32| json!({"session_idle_minutes": minutes});
+    let wrong = world.ask("PATCH", "/api/v1/tenant", &keys.secret, patch(0)).await;
+    assert_eq!(wrong.body["errors"][0]["pointer"], "/session_idle_minutes", "{}", wrong.body);
+    assert_eq!(world.ask("PATCH", "/api/v1/tenant", &keys.secret, patch(60)).await.status, 200);
+    let shown = world.ask("GET", "/api/v1/tenant", &keys.secret, Value::Null).await;
+    assert_eq!(shown.body["settings"]["session_idle_minutes"], 60);
+    let dead = json!({"retention_days": 30});
+    let answer = world.ask("PATCH", "/api/v1/tenant", &keys.secret, dead).await;
+    assert_eq!(answer.code(), "invalid_request", "nothing drops events: {}", answer.body);
 }
 
 #[tokio::test]

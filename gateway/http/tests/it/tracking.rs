@@ -176,4 +176,92 @@ async fn an_idempotency_key_stands_in_for_missing_message_ids() {
         assert_eq!(world.send(request).await.status, 200);
     }
     assert_eq!(events_of(&world, &keys, "u").await, 2);
+    let other = r#"{"batch":[{"type":"track","userId":"u","event":"b"}]}"#;
+    let request = Request::post("/v1/batch")
+        .header("authorization", format!("Bearer {}", keys.write))
+        .header("idempotency-key", "k1")
+        .body(Body::from(other))
+        .expect("a request");
+    let answer = world.send(request).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (422, "idempotency_key_reused"));
+    assert_eq!(events_of(&world, &keys, "u").await, 2);
+}
+
+/// The example of Segment's own documentation, and what its clients stamp on every later event.
+#[tokio::test]
+async fn prv_01_the_consent_object_becomes_consents_per_purpose() {
+    let world = World::new().await;
+    let keys = world.tenant("Shop").await;
+    let preference = json!({
+        "anonymousId": "23adfd82-aa0f-45a7-a756-24f2a7a4c895",
+        "type": "track",
+        "event": "Segment Consent Preference Updated",
+        "userId": "u123",
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "context": {"consent": {"categoryPreferences": {
+            "Advertising": true, "Analytics": false, "Functional": true, "DataSharing": false
+        }}}
+    });
+    let stamped = json!({
+        "type": "page", "userId": "u123", "timestamp": "2026-01-02T00:00:00.000Z",
+        "context": {"consent": {"categoryPreferences": {"Advertising": false, "Functional": true}}}
+    });
+    let silent = json!({"type": "page", "userId": "u123", "context": {"ip": "192.0.2.1"}});
+    for event in [preference, stamped, silent] {
+        let batch = json!({"batch": [event]}).to_string();
+        let (status, body) = post(&world, "/v1/batch", true, Some(&keys.write), batch).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    let path = "/api/v1/profiles/user:u123/consents";
+    let shown = world.ask("GET", path, &keys.secret, Value::Null).await.body;
+    let word = |entry: &Value| {
+        format!("{}/{}={}", entry["purpose"], entry["channel"], entry["granted"]).replace('"', "")
+    };
+    let words =
+        |list: &Value| list.as_array().expect("a list").iter().map(word).collect::<Vec<_>>();
+    assert_eq!(
+        words(&shown["current"]),
+        ["Advertising/*=false", "Analytics/*=false", "DataSharing/*=false", "Functional/*=true"]
+    );
+    assert_eq!(words(&shown["history"]).len(), 5, "one change, four beginnings: {shown}");
+    assert_eq!(shown["current"][0]["source"], "context.consent");
+}
+
+#[tokio::test]
+async fn the_consent_of_a_batch_holds_for_its_events_and_a_broken_one_for_none() {
+    let world = World::new().await;
+    let keys = world.tenant("Shop").await;
+    let batch = r#"{
+        "context": {"consent": {"categoryPreferences": {"Ads": true}}},
+        "batch": [
+            {"type": "track", "userId": "u", "event": "a"},
+            {"type": "track", "userId": "v", "event": "a", "context": {"consent": {"categoryPreferences": {"Ads": false}}}},
+            {"type": "track", "userId": "w", "event": "a", "context": {"consent": {"categoryPreferences": {"Ads": "maybe"}}}}
+        ]
+    }"#;
+    let (status, body) = post(&world, "/v1/batch", true, Some(&keys.write), batch).await;
+    assert_eq!((status, &body["results"][2]["code"]), (207, &json!("consent_invalid")), "{body}");
+    for (user, granted) in [("u", true), ("v", false)] {
+        let path = format!("/api/v1/profiles/user:{user}/consents");
+        let shown = world.ask("GET", &path, &keys.secret, Value::Null).await.body;
+        assert_eq!(shown["current"][0]["granted"], granted, "{shown}");
+    }
+}
+
+/// `integrations` says to which destinations a copy of the event goes. Nothing here sends copies of
+/// events: what webhooks tell are facts about profiles, which a flag on one event must not hide.
+#[tokio::test]
+async fn integrations_are_read_and_never_in_the_way() {
+    let world = World::new().await;
+    let keys = world.tenant("Shop").await;
+    for integrations in [json!({"All": false}), json!({"All": false, "Mixpanel": true}), json!({})]
+    {
+        let event = json!({"userId": "u", "event": "a", "integrations": integrations}).to_string();
+        let (status, body) = post(&world, "/v1/track", true, Some(&keys.write), event).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    assert_eq!(events_of(&world, &keys, "u").await, 3);
+    let wrong = json!({"userId": "u", "event": "a", "integrations": [false]}).to_string();
+    let (status, body) = post(&world, "/v1/track", true, Some(&keys.write), wrong).await;
+    assert_eq!((status, body["code"].as_str()), (400, Some("field_type_wrong")), "{body}");
 }

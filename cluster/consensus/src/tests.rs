@@ -1,0 +1,4 @@
+mod determinism;
+mod golden;
+mod office;
+mod suite;
