@@ -120,7 +120,7 @@ impl Default for Store {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Pretty, filter: "info".to_owned() }
+        Self { format: LogFormat::Pretty, filter: "info,openraft=warn".to_owned() }
     }
 }
 

@@ -12,6 +12,14 @@ pub struct Options {
     pub partition_permits: usize,
     /// What an overloaded caller is told to wait, in milliseconds.
     pub retry_after_ms: u64,
+    /// How long a message waits, in sum, while no node decides for its partition, in milliseconds.
+    /// Its deadline may come first.
+    pub patience_ms: u64,
+    /// Nodes that are asked for one message, at most; this one is counted too.
+    pub asks_max: u8,
+    /// How long one call to another node may take at the longest, in milliseconds: the bound of
+    /// messages without a deadline.
+    pub call_ms_max: u64,
 }
 
 impl Default for Options {
@@ -21,6 +29,9 @@ impl Default for Options {
             tenant_permits: 16_384,
             partition_permits: 8_192,
             retry_after_ms: 250,
+            patience_ms: 5_000,
+            asks_max: 16,
+            call_ms_max: 30_000,
         }
     }
 }

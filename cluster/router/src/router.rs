@@ -4,26 +4,54 @@ use std::time::Duration;
 
 use impresario_host::{AskError, Deadline, Envelope, Failure, Host};
 use impresario_kernel::{Entity, EntityKey};
+use impresario_wire::CallTransport;
 
-use crate::Options;
-use crate::permits::Permits;
+use crate::cluster::Cluster;
+use crate::permits::{Held, Permits};
+use crate::{Directions, Options, commands, query};
 
 /// Finds entities and asks them. A handle: cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Router {
     host: Host,
     permits: Arc<Permits>,
+    /// `None`: the host decides for every entity there is.
+    cluster: Option<Arc<Cluster>>,
 }
 
 /// A wait longer than this is taken for no deadline at all.
 const DEADLINE_MAX_MS: i64 = 86_400_000;
 
 impl Router {
-    /// A router to the entities of this host.
+    /// A router to the entities of this host, which is alone.
     #[must_use]
     pub fn new(host: Host, options: Options) -> Self {
         let permits = Arc::new(Permits::new(options, host.journal().partitions()));
-        Self { host, permits }
+        Self { host, permits, cluster: None }
+    }
+
+    /// A router to the entities of a cluster that this host is part of.
+    #[must_use]
+    pub fn clustered(
+        host: Host,
+        options: Options,
+        calls: Arc<dyn CallTransport>,
+        directions: Arc<dyn Directions>,
+    ) -> Self {
+        let cluster = Cluster::new(calls, directions, options.clone());
+        Self { cluster: Some(Arc::new(cluster)), ..Self::new(host, options) }
+    }
+
+    pub(crate) fn parts(&self) -> (Host, Arc<Permits>) {
+        (self.host.clone(), Arc::clone(&self.permits))
+    }
+
+    /// The cluster, if a message to this entity may have to go elsewhere or be sent again.
+    fn abroad(&self, entity: &EntityKey) -> Option<&Arc<Cluster>> {
+        let cluster = self.cluster.as_ref()?;
+        let partition = self.host.partition_of(entity);
+        let stays = !cluster.directions.may_move(partition) && self.host.leads(partition).is_some();
+        (!stays).then_some(cluster)
     }
 
     /// The deadline `wait` from now.
@@ -74,6 +102,13 @@ impl Router {
             Ok(held) => held,
             Err(failure) => return fail(failure),
         };
+        if let Some(cluster) = self.abroad(&entity) {
+            let wait = self.wait(deadline);
+            // Boxed, so that the way of most messages is as small as it was.
+            let search =
+                Box::pin(commands::ask::<E>(&self.host, cluster, entity, commands, wait, held));
+            return self.within(deadline, search).await.unwrap_or_else(fail);
+        }
         let answers = self.host.ask_many::<E>(&entity, commands, Some(Box::new(held)));
         self.within(deadline, answers).await.unwrap_or_else(fail)
     }
@@ -90,13 +125,27 @@ impl Router {
         envelope: Envelope,
     ) -> Result<(), Failure> {
         let held = self.permits.take(entity.tenant, self.host.partition_of(&entity), 1)?;
-        let host = self.host.clone();
-        tokio::spawn(async move {
-            // Told, not asked: the host's metrics count what became of it.
-            let _ =
-                host.ask_many::<E>(&entity, vec![(command, envelope)], Some(Box::new(held))).await;
-        });
+        let router = self.clone();
+        tokio::spawn(async move { router.carry_out::<E>(entity, command, envelope, held).await });
         Ok(())
+    }
+
+    /// Told, not asked: the host's metrics count what becomes of it.
+    async fn carry_out<E: Entity>(
+        &self,
+        entity: EntityKey,
+        command: E::Command,
+        envelope: Envelope,
+        held: Held,
+    ) {
+        let command = vec![(command, envelope)];
+        match self.abroad(&entity) {
+            Some(cluster) => {
+                let wait = self.wait(envelope.deadline);
+                commands::ask::<E>(&self.host, cluster, entity, command, wait, held).await
+            }
+            None => self.host.ask_many::<E>(&entity, command, Some(Box::new(held))).await,
+        };
     }
 
     /// Asks an entity a question. The answer is linearizable.
@@ -110,8 +159,23 @@ impl Router {
         envelope: Envelope,
     ) -> Result<E::Answer, Failure> {
         let held = self.permits.take(entity.tenant, self.host.partition_of(&entity), 1)?;
+        let deadline = envelope.deadline;
+        if let Some(cluster) = self.abroad(&entity) {
+            let wait = self.wait(deadline);
+            let host = &self.host;
+            let search =
+                Box::pin(query::ask::<E>(host, cluster, entity, query, envelope, wait, held));
+            return self.within(deadline, search).await?;
+        }
         let answer = self.host.query::<E>(&entity, query, envelope, Some(Box::new(held)));
-        self.within(envelope.deadline, answer).await?
+        self.within(deadline, answer).await?
+    }
+
+    /// How long the sender waits; `None` for as long as it takes.
+    fn wait(&self, deadline: Deadline) -> Option<Duration> {
+        let wait_ms = deadline.0.since_ms(self.host.clock().now());
+        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
+        (wait_ms <= DEADLINE_MAX_MS).then_some(wait)
     }
 
     /// Waits for `answer` until the deadline.
@@ -120,11 +184,11 @@ impl Router {
         deadline: Deadline,
         answer: impl Future<Output = T>,
     ) -> Result<T, Failure> {
-        let wait_ms = deadline.0.since_ms(self.host.clock().now());
-        if wait_ms > DEADLINE_MAX_MS {
-            return Ok(answer.await);
+        match self.wait(deadline) {
+            None => Ok(answer.await),
+            Some(wait) => {
+                tokio::time::timeout(wait, answer).await.map_err(|_| Failure::DeadlineExceeded)
+            }
         }
-        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
-        tokio::time::timeout(wait, answer).await.map_err(|_| Failure::DeadlineExceeded)
     }
 }
