@@ -44,7 +44,7 @@ fn patience() -> JoinOptions {
     JoinOptions { knock_ms: 8_000, pause_ms: 30, pause_max_ms: 200, within_ms: 60_000 }
 }
 
-fn raft() -> impresario_consensus::Options {
+pub(crate) fn raft() -> impresario_consensus::Options {
     impresario_consensus::Options {
         heartbeat_ms: 80,
         election_min_ms: 250,
@@ -143,11 +143,6 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Node 1, alone.
     pub(crate) fn found(replicas: u8) -> Self {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter("impresario_steward=debug,impresario_consensus=debug")
-            .with_ansi(false)
-            .with_writer(std::io::stderr)
-            .try_init();
         let folder = tempfile::tempdir().expect("a folder");
         let mut cluster = Self {
             net: Arc::default(),

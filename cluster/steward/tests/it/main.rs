@@ -8,3 +8,4 @@ mod net;
 mod shrinking;
 mod splitting;
 mod strangers;
+mod wired;
