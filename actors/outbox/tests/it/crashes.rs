@@ -51,18 +51,10 @@ async fn pumps_that_crash_at_any_moment_go_on_in_order_without_loss() {
             tokio::task::yield_now().await;
         }
         house.traps.arm(Table::Deliveries, chance.next_u64() % 4);
-        house
-            .until("a pump crashed", |house| {
-                house.advance(WELL_MS);
-                !house.traps.is_armed()
-            })
-            .await;
+        house.until_later("a pump crashed", WELL_MS, |house| !house.traps.is_armed()).await;
     }
     house
-        .until("everything is done", |house| {
-            house.advance(1_000);
-            house.rows(Table::Outbox).is_empty()
-        })
+        .until_later("everything is done", 1_000, |house| house.rows(Table::Outbox).is_empty())
         .await;
     let want: Vec<String> = (0..sent).map(|number| format!("{number:06}")).collect();
     assert_eq!(house.story(person), want);
@@ -92,10 +84,7 @@ async fn pumps_that_crash_while_they_read_begin_anew() {
         house.advance(WELL_MS);
     }
     house
-        .until("everything is done", |house| {
-            house.advance(1_000);
-            house.rows(Table::Outbox).is_empty()
-        })
+        .until_later("everything is done", 1_000, |house| house.rows(Table::Outbox).is_empty())
         .await;
     let want: Vec<String> = (0..20).map(|number| format!("{number:06}")).collect();
     assert_eq!(house.story(person), want);

@@ -325,6 +325,26 @@ impl House {
         );
     }
 
+    /// As [`House::until`], while time passes: a step now and then, not with each look, or a slow
+    /// machine would see days go by, and with them what idempotency keys are remembered for.
+    pub(crate) async fn until_later(
+        &self,
+        what: &str,
+        step_ms: i64,
+        condition: impl Fn(&Self) -> bool,
+    ) {
+        const LOOKS: u64 = 2_000;
+        let looks = std::cell::Cell::new(0);
+        self.until(what, |house| {
+            if looks.get() % LOOKS == 0 {
+                house.advance(step_ms);
+            }
+            looks.set(looks.get() + 1);
+            condition(house)
+        })
+        .await;
+    }
+
     pub(crate) async fn until_done(&self) {
         self.until("the outbox is empty", |house| house.rows(Table::Outbox).is_empty()).await;
     }

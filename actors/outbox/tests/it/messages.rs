@@ -125,10 +125,7 @@ async fn many_more_messages_than_memory_holds_arrive_in_order() {
     let answers = house.router.ask_many::<Profile>(key, commands.collect()).await;
     assert!(answers.iter().all(Result::is_ok));
     house
-        .until("everything is done", |house| {
-            house.advance(1_000);
-            house.rows(Table::Outbox).is_empty()
-        })
+        .until_later("everything is done", 1_000, |house| house.rows(Table::Outbox).is_empty())
         .await;
     assert_eq!(house.view(person).await.unwrap().events, 61);
     let want: Vec<String> = (0..=60).map(|number| number.to_string()).collect();
@@ -160,10 +157,7 @@ async fn crashes_at_any_moment_neither_lose_nor_repeat_a_message() {
         house.start().await;
     }
     house
-        .until("everything is done", |house| {
-            house.advance(1_000);
-            house.rows(Table::Outbox).is_empty()
-        })
+        .until_later("everything is done", 1_000, |house| house.rows(Table::Outbox).is_empty())
         .await;
     assert_eq!(house.view(person).await.unwrap().events, sent);
     assert!(house.rows(Table::DeadLetters).is_empty());

@@ -187,10 +187,7 @@ async fn more_messages_than_memory_holds_are_all_delivered() {
         house.router.ask_many::<tenant::Tenant>(tenant::key(TENANT), commands.collect()).await;
     assert!(answers.iter().all(Result::is_ok));
     house
-        .until("everything is done", |house| {
-            house.advance(600);
-            house.rows(Table::Outbox).is_empty()
-        })
+        .until_later("everything is done", 600, |house| house.rows(Table::Outbox).is_empty())
         .await;
     let rows = deliveries(&house, endpoint);
     assert_eq!(rows.len(), 40);
@@ -222,12 +219,7 @@ async fn an_attempt_that_panics_is_made_again_a_minute_later() {
     suspend(&house).await;
     house.until("it panicked", |house| !house.panics.load(Ordering::SeqCst)).await;
     assert_eq!(receiver.count(), 0);
-    house
-        .until("it is done", |house| {
-            house.advance(1_000);
-            house.rows(Table::Outbox).is_empty()
-        })
-        .await;
+    house.until_later("it is done", 1_000, |house| house.rows(Table::Outbox).is_empty()).await;
     assert_eq!(receiver.count(), 1);
     assert!(house.clock.now().since_ms(START) >= 60_000);
 }
