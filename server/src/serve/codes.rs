@@ -3,6 +3,7 @@
 use impresario_config::ConfigError;
 use impresario_http::ServeError;
 use impresario_redb::OpenError;
+use impresario_steward::IdentityError;
 use impresario_vault::{MasterKeyError, VaultError};
 
 /// The code of the innermost cause that has one.
@@ -32,6 +33,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if cause.is::<MasterKeyError>() {
         return Some("master_key_unusable");
+    }
+    if cause.is::<IdentityError>() {
+        return Some("identity_unusable");
     }
     if cause.is::<ConfigError>() {
         return Some("config_invalid");

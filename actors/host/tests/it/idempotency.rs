@@ -97,3 +97,23 @@ async fn keys_past_the_horizon_are_forgotten() {
     bench.host.forget_seen(impresario_host::clock::Clock::now(&*bench.clock)).await;
     assert_eq!(rows(&bench), 0);
 }
+
+/// More keys than an entity keeps in memory: the store is asked, and knows them all the same.
+#[tokio::test]
+async fn keys_are_known_however_many_there_are() {
+    let bench = Bench::new(Options::default()).await;
+    let count: i64 = 8_500;
+    let envelope = |bench: &Bench, number: i64| bench.envelope(Some(&number.to_string()));
+    let group = |bench: &Bench| {
+        let commands = (0..count).map(|number| (Command::Add(1), envelope(bench, number)));
+        commands.collect::<Vec<_>>()
+    };
+    let first = bench.host.ask_many::<Tally>(&entity(1), group(&bench), None).await;
+    assert_eq!(first.last(), Some(&Ok(count)));
+    let again = bench.host.ask_many::<Tally>(&entity(1), group(&bench), None).await;
+    assert_eq!(again, first, "every key gets its old answer");
+    let bench = bench.crash().await;
+    let again = bench.host.ask_many::<Tally>(&entity(1), group(&bench), None).await;
+    assert_eq!(again, first, "and after a crash");
+    assert_eq!(bench.total(entity(1)).await, Ok(count));
+}
