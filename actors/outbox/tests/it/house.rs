@@ -336,7 +336,7 @@ impl House {
         const LOOKS: u64 = 2_000;
         let looks = std::cell::Cell::new(0);
         self.until(what, |house| {
-            if looks.get() % LOOKS == 0 {
+            if u64::is_multiple_of(looks.get(), LOOKS) {
                 house.advance(step_ms);
             }
             looks.set(looks.get() + 1);
