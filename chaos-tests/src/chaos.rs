@@ -13,6 +13,7 @@
 pub mod bits;
 pub mod cluster;
 pub mod faults;
+pub mod fleet;
 pub mod history;
 pub mod hosts;
 pub mod invariants;

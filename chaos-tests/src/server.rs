@@ -1,6 +1,7 @@
 //! A real server process on a folder of its own.
 
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,17 @@ impl TestServer {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// How it is started.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The next start is with these options.
+    pub fn set_options(&mut self, options: Options) {
+        self.options = options;
     }
 
     /// How long the last start took, from the start of the process to the first possible request.
@@ -357,7 +369,11 @@ fn say(text: &str) {
 /// A port on which nothing listens, chosen by this process's id so that two test processes rarely
 /// try the same ones.
 fn free_port() -> Result<u16> {
-    let start = std::process::id() as usize * 37;
+    // Tests of one process that run side by side look in different places: a node of a cluster takes
+    // its port late.
+    let mut place = DefaultHasher::new();
+    (std::process::id(), thread::current().id()).hash(&mut place);
+    let start = usize::try_from(place.finish() % 1_000_003).unwrap_or_default();
     (0..PORTS.len())
         .map(|offset| PORTS.start + ((start + offset) % PORTS.len()) as u16)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())

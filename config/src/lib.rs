@@ -14,4 +14,4 @@ mod tests;
 mod tree;
 
 pub use load::{ConfigError, Sources, load};
-pub use tree::{Config, Log, LogFormat, Node, Store};
+pub use tree::{Cluster, Config, Log, LogFormat, Node, Store};

@@ -56,4 +56,24 @@ fn unknown_keys_wrong_types_and_absurd_values_are_refused_by_name() {
     check_refused(&["node.partitions=0"], "node.partitions");
     check_refused(&["host.seen_days=0"], "host.seen_days");
     check_refused(&["nonsense"], "key=value");
+    check_refused(&["cluster.replicas=2"], "cluster.replicas");
+    check_refused(&["cluster.join=127.0.0.1:7400"], "cluster.listen");
+    check_refused(&["cluster.listen=here"], "cluster.listen");
+    check_refused(&["cluster.listen=0.0.0.0:7400"], "loopback");
+}
+
+#[test]
+fn a_node_with_a_port_for_others_speaks_to_them() {
+    let of = |overrides: &[&str]| {
+        let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
+        let config = load(&Sources { overrides, ..Sources::default() }).expect("it loads");
+        (config.cluster.wire().expect("it is fine"), config.cluster.seeds())
+    };
+    assert_eq!(of(&[]), (None, Vec::new()));
+    let (wire, seeds) = of(&["cluster.listen=127.0.0.1:7401", "cluster.join=a:1, b:2"]);
+    assert!(wire.expect("it is open").plain);
+    assert_eq!(seeds, ["a:1", "b:2"]);
+    let (wire, _) = of(&["cluster.listen=0.0.0.0:7401", "cluster.tls.authority=ca.pem"]);
+    let wire = wire.expect("it is open");
+    assert_eq!((wire.plain, wire.tls.expect("TLS").authority), (false, "ca.pem".into()));
 }

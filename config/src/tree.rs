@@ -13,6 +13,8 @@ pub struct Config {
     pub store: Store,
     /// The replicas of the partitions.
     pub consensus: impresario_consensus::Options,
+    /// The node's place among others.
+    pub cluster: Cluster,
     /// The entities.
     pub host: impresario_host::Options,
     /// The bounds in front of the entities.
@@ -23,6 +25,8 @@ pub struct Config {
     pub webhooks: impresario_webhooks::Options,
     /// The HTTP edge.
     pub http: impresario_http::Options,
+    /// Backups.
+    pub backup: impresario_backup::Options,
     /// Logs.
     pub log: Log,
 }
@@ -40,6 +44,37 @@ pub struct Node {
     pub master_key_file: PathBuf,
     /// Threads that run actors and requests; 0 means one per core.
     pub worker_threads: usize,
+}
+
+/// The node's place among others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// Where other nodes reach this one, as `address:port`. Empty: the node is alone and opens no
+    /// such port.
+    pub listen: String,
+    /// The `host:port` that other nodes are told for that. Empty: `listen`.
+    pub advertise: String,
+    /// The `host:port` that is shown for the edge. Empty: `http.listen`.
+    pub http_advertise: String,
+    /// `host:port` of nodes of the cluster to join, separated by commas. Empty at the first start:
+    /// this node founds a cluster. Later starts need none.
+    pub join: String,
+    /// Where the node is: replicas of a partition are spread over zones.
+    pub zone: String,
+    /// Replicas of each partition, once there are as many nodes: 1, 3 or 5. Counts when the cluster
+    /// is founded; the shell changes it later.
+    pub replicas: u8,
+    /// How long a node that is told to stop may take to hand over what it leads, in milliseconds.
+    pub handover_ms: u64,
+    /// The certificates of mutual TLS. Without them the node speaks only to loopback addresses.
+    pub tls: impresario_wire::TlsOptions,
+    /// Bounds of the connections of Raft.
+    pub lanes: impresario_wire::LaneOptions,
+    /// Bounds of calls to entities of other nodes.
+    pub calls: impresario_wire::CallOptions,
+    /// How the life of the cluster keeps time.
+    pub steward: impresario_steward::Options,
 }
 
 /// The embedded store.
@@ -99,6 +134,64 @@ impl Default for Node {
     }
 }
 
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            advertise: String::new(),
+            http_advertise: String::new(),
+            join: String::new(),
+            zone: String::new(),
+            replicas: 3,
+            handover_ms: 10_000,
+            tls: impresario_wire::TlsOptions::default(),
+            lanes: impresario_wire::LaneOptions::default(),
+            calls: impresario_wire::CallOptions::default(),
+            steward: impresario_steward::Options::default(),
+        }
+    }
+}
+
+impl Cluster {
+    /// Whether the node has a port for others.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.listen.is_empty()
+    }
+
+    /// The nodes to join.
+    #[must_use]
+    pub fn seeds(&self) -> Vec<String> {
+        let seeds = self.join.split(',').map(str::trim).filter(|seed| !seed.is_empty());
+        seeds.map(str::to_owned).collect()
+    }
+
+    /// How the node speaks to others; `None` if it is alone.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn wire(&self) -> Result<Option<impresario_wire::Options>, String> {
+        if !self.is_open() {
+            return Ok(None);
+        }
+        let listen = self.listen.parse();
+        let listen = listen.map_err(|_| {
+            format!("cluster.listen must be address:port, as in 10.0.0.1:7400, not {}", self.listen)
+        })?;
+        let plain = self.tls.authority == Path::new("");
+        let options = impresario_wire::Options {
+            listen,
+            plain,
+            tls: (!plain).then(|| self.tls.clone()),
+            lanes: self.lanes.clone(),
+            calls: self.calls.clone(),
+            ..impresario_wire::Options::default()
+        };
+        options.check().map_err(|error| format!("cluster: {error}"))?;
+        Ok(Some(options))
+    }
+}
+
 impl Default for Store {
     fn default() -> Self {
         let defaults = impresario_redb::Options::new("", 1);
@@ -120,7 +213,7 @@ impl Default for Store {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Pretty, filter: "info,openraft=warn".to_owned() }
+        Self { format: LogFormat::Pretty, filter: "info,openraft=error".to_owned() }
     }
 }
 
@@ -186,6 +279,17 @@ impl Config {
         check(self.router.node_permits >= 1, "router.node_permits must be at least 1");
         check(self.router.tenant_permits >= 1, "router.tenant_permits must be at least 1");
         check(self.router.partition_permits >= 1, "router.partition_permits must be at least 1");
+        check(matches!(self.cluster.replicas, 1 | 3 | 5), "cluster.replicas must be 1, 3 or 5");
+        check(
+            self.cluster.is_open() || self.cluster.join.is_empty(),
+            "cluster.join needs cluster.listen: where the others reach this node",
+        );
+        if let Err(error) = self.backup.check() {
+            problems.push(error.to_string());
+        }
+        if let Err(error) = self.cluster.wire() {
+            problems.push(error);
+        }
         if let Err(error) = self.http.validate() {
             problems.push(format!("http: {error}"));
         }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use impresario_config::{Config, Sources};
 
-use crate::{demo, import, offline, serve, shell};
+use crate::{backup, cert, demo, import, offline, serve, shell, top};
 
 /// Runs a company's marketing and customer service: events in, live profiles, segments, webhooks.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Serve(ServeArgs),
     /// Look at and repair a running node.
     Shell(shell::Args),
+    /// Watch a running cluster, full screen.
+    Top(top::Args),
     /// Load a history of events from a file.
     Import(import::Args),
     /// See the main job done, with a shop that the program makes up.
@@ -32,6 +34,17 @@ enum Command {
     Store(offline::StoreCommand),
     /// Wrap every tenant's keys by a new master key.
     RotateMasterKey(offline::RotateArgs),
+    /// Make certificates for mutual TLS between nodes.
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
+    /// Take, list and check backups.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Fill a new data folder, or an empty running cluster, from a backup.
+    Restore(backup::RestoreArgs),
+    /// Take a tenant out of a cluster, bring one in, or move one.
+    #[command(subcommand)]
+    Tenant(backup::TenantCommand),
 }
 
 /// Where the configuration comes from.
@@ -55,9 +68,34 @@ struct ServeArgs {
     /// Where to listen (`http.listen`); port 0 lets the system choose.
     #[arg(long)]
     listen: Option<String>,
-    /// Print one JSON line with the address once the node serves.
+    /// Where other nodes reach this one (`cluster.listen`), as 10.0.0.1:7400. Without it the node
+    /// is alone.
+    #[arg(long)]
+    cluster_listen: Option<String>,
+    /// A node of the cluster to join (`cluster.join`). Can be given again. Without one the first
+    /// start of a node founds a cluster; later starts need none.
+    #[arg(long)]
+    join: Vec<String>,
+    /// Where the node is (`cluster.zone`): replicas are spread over zones.
+    #[arg(long)]
+    zone: Option<String>,
+    /// Print one JSON line with the address, the node and the cluster once the node serves.
     #[arg(long)]
     ready_line: bool,
+}
+
+impl ServeArgs {
+    fn overrides(&self) -> Vec<String> {
+        let join = (!self.join.is_empty()).then(|| self.join.join(","));
+        let options = [
+            ("http.listen", self.listen.clone()),
+            ("cluster.listen", self.cluster_listen.clone()),
+            ("cluster.join", join),
+            ("cluster.zone", self.zone.clone()),
+        ];
+        let given = options.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        given.map(|(key, value)| format!("{key}={value}")).collect()
+    }
 }
 
 impl ConfigArgs {
@@ -84,17 +122,21 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => {
-                let listen = args.listen.map(|listen| format!("http.listen={listen}"));
-                let config = args.config.load(listen.into_iter().collect())?;
+                let config = args.config.load(args.overrides())?;
                 let threads = config.node.worker_threads;
                 block_on(threads, serve::run(config, args.ready_line))?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Shell(args) => block_on(1, shell::run(args)),
+            Command::Top(args) => block_on(1, top::run(args)),
             Command::Import(args) => block_on(0, import::run(args)),
             Command::Demo(args) => block_on(0, demo::run(args)),
             Command::Store(command) => block_on(1, command.run()),
             Command::RotateMasterKey(args) => block_on(1, args.run()),
+            Command::Cert(command) => command.run(),
+            Command::Backup(command) => block_on(0, command.run()),
+            Command::Restore(args) => block_on(0, args.run()),
+            Command::Tenant(command) => block_on(0, command.run()),
         }
     }
 }

@@ -153,6 +153,39 @@ impl Client {
         self.json(Method::PUT, path, &[], Some(body)).await
     }
 
+    /// A `PUT` with a query.
+    pub(crate) async fn put_at(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Value, CallError> {
+        self.json(Method::PUT, path, query, Some(body)).await
+    }
+
+    /// A `POST` without a document, with a query.
+    pub(crate) async fn act_at(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, CallError> {
+        self.json(Method::POST, path, query, None).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, CallError> {
+        self.json(Method::PATCH, path, &[], Some(body)).await
+    }
+
+    /// A `POST` whose answer may take as long as it takes.
+    pub(crate) async fn post_long(&self, path: &str, body: &Value) -> Result<Value, CallError> {
+        let body = body.to_string().into_bytes();
+        let request = self
+            .request(Method::POST, path, &[])
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
+        Ok(answered(request).await?.body)
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, CallError> {
         self.json(Method::DELETE, path, &[], None).await
     }
@@ -184,15 +217,7 @@ impl Client {
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
-        let status = response.status();
-        let wait = retry_after(&response);
-        let bytes = response.bytes().await.map_err(|error| unreachable(&error))?;
-        if status.is_success() {
-            let body = if bytes.is_empty() { Value::Null } else { json_or_text(&bytes) };
-            return Ok(Answer { status: status.as_u16(), body });
-        }
-        Err(refused(status, wait, &bytes))
+        answered(request).await
     }
 
     /// The lines of an answer that may never end.
@@ -233,6 +258,18 @@ impl Client {
             None => request,
         }
     }
+}
+
+async fn answered(request: reqwest::RequestBuilder) -> Result<Answer, CallError> {
+    let response = request.send().await.map_err(|error| unreachable(&error))?;
+    let status = response.status();
+    let wait = retry_after(&response);
+    let bytes = response.bytes().await.map_err(|error| unreachable(&error))?;
+    if status.is_success() {
+        let body = if bytes.is_empty() { Value::Null } else { json_or_text(&bytes) };
+        return Ok(Answer { status: status.as_u16(), body });
+    }
+    Err(refused(status, wait, &bytes))
 }
 
 /// A text as one segment of a path.

@@ -5,6 +5,7 @@
 //! compared with what the node says.
 
 mod checks;
+mod door;
 mod live;
 mod node;
 mod receiver;
@@ -37,6 +38,16 @@ pub struct Args {
     /// Where the node listens; port 0 lets the system choose
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Use a node that runs already, at http://HOST:PORT; named several times, the nodes are used in
+    /// turn, and one that is gone is passed over
+    #[arg(long, requires = "token_file")]
+    url: Vec<String>,
+    /// The file with the root token of that node
+    #[arg(long, requires = "url")]
+    token_file: Option<PathBuf>,
+    /// A shell command that is run when half of the history is sent, such as `kill -9 PID`
+    #[arg(long)]
+    halfway: Option<String>,
     /// Another seed makes another shop
     #[arg(long, default_value_t = 7)]
     seed: u64,
@@ -56,7 +67,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     let folder = Folder::new(args.data.clone())?;
     let began = Instant::now();
-    let mut tour = Tour::begin(Screen::new(), &folder.path, args.listen, args.seed).await?;
+    let mut tour = Tour::begin(Screen::new(), &folder.path, &args).await?;
     let outcome = tour.run().await;
     if let Err(error) = outcome {
         // The node ends in order; what went wrong is the news.
@@ -75,7 +86,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 async fn stay(tour: &mut Tour) -> Result<()> {
     let url = tour.node.url();
     let token = tour.node.token_file();
-    tour.screen.heading("The node stays up");
+    tour.screen.heading("It stays up");
     print::facts(&[
         ("interface", format!("{url}/docs")),
         ("OpenAPI", format!("{url}/openapi.json")),

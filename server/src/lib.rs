@@ -4,7 +4,10 @@
 //! the program ([`cli`]), and holds the programs that speak to a node over HTTP: the shell, the
 //! importer and the demo.
 
+mod across;
 mod admin;
+mod backup;
+mod cert;
 pub mod cli;
 pub mod client;
 pub mod demo;
@@ -12,3 +15,4 @@ pub mod import;
 mod offline;
 pub mod serve;
 pub mod shell;
+pub mod top;

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use impresario_vault::MasterKey;
 
 use crate::cli::ConfigArgs;
-use crate::serve::OpenStore;
+use crate::serve::OpenNode;
 
 /// Work on a data folder that no node uses.
 #[derive(Debug, Subcommand)]
@@ -53,13 +53,16 @@ impl StoreCommand {
 impl RotateArgs {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.config.load(Vec::new())?;
-        let store = OpenStore::open(&config).await?;
+        if config.cluster.is_open() {
+            bail!("the master key of a cluster cannot be replaced while it is one");
+        }
+        let node = OpenNode::open(&config).await?;
         let key = MasterKey::from_file_or_create(&self.new_key_file)
             .context("the new master key cannot be used")?;
-        let rows = store.vault.rotate_master(key)?;
+        let rows = node.vault.rotate_master(key)?;
         let count = rows.len();
-        store.put_keys(rows).await?;
-        store.journal.close();
+        node.ledger.replace(rows).await?;
+        node.journal.close();
         say(&format!(
             "{count} rows are wrapped by the key in {}. From now on start with \
              --set node.master_key_file={} and destroy the old key.",

@@ -1,18 +1,27 @@
 //! `impresario shell`: looks into a running node and repairs it, over the HTTP interface with the
 //! operator's root token. By hand with history, completion and help, or from scripts.
 
+pub(crate) mod actors;
+mod backups;
+pub(crate) mod cluster;
 mod command;
+mod complete;
+mod confirm;
 mod node;
+mod partitions;
 mod people;
 pub(crate) mod print;
+pub(crate) mod readable;
 mod repl;
+mod rows;
 mod session;
-mod table;
+pub(crate) mod table;
 mod tenants;
+mod watch;
 mod words;
 
-use std::io::{BufRead, IsTerminal, stdin};
-use std::path::PathBuf;
+use std::io::{BufRead, IsTerminal, stderr, stdin};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -27,6 +36,7 @@ use session::{Fail, Session};
   impresario shell                       by hand; `help` lists the commands
   impresario shell -c \"tenants list\"     one command
   impresario shell --json -c nodes       its raw answer, for scripts
+  impresario shell --watch 2 -c nodes    redrawn every two seconds
   impresario shell < commands            several, up to the first that fails")]
 pub struct Args {
     /// The node
@@ -41,6 +51,24 @@ pub struct Args {
     /// Answer with the server's JSON, one document per line
     #[arg(long)]
     json: bool,
+    /// Repeat the command every so many seconds and redraw
+    #[arg(long, value_name = "SECONDS", requires = "commands")]
+    watch: Option<String>,
+    /// Do what asks for confirmation without asking
+    #[arg(long, short = 'y')]
+    yes: bool,
+}
+
+/// The caller of a node with its root token.
+pub(crate) fn client(url: &str, token_file: &Path) -> anyhow::Result<Client> {
+    let token = std::fs::read_to_string(token_file).with_context(|| {
+        format!(
+            "cannot read {}: give the root token of the node with --token-file",
+            token_file.display()
+        )
+    })?;
+    ensure!(!token.trim().is_empty(), "{} is empty", token_file.display());
+    Client::new(url, &token)
 }
 
 /// Runs the shell. The exit code says whether every command succeeded.
@@ -48,14 +76,26 @@ pub struct Args {
 /// # Errors
 /// If the token cannot be read or the terminal fails.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let token = std::fs::read_to_string(&args.token_file).with_context(|| {
-        format!(
-            "cannot read {}: give the root token of the node with --token-file",
-            args.token_file.display()
-        )
-    })?;
-    ensure!(!token.trim().is_empty(), "{} is empty", args.token_file.display());
-    let session = Session::new(Client::new(&args.url, &token)?, args.json);
+    let session = Session {
+        client: client(&args.url, &args.token_file)?,
+        json: args.json,
+        yes: args.yes,
+        by_hand: stdin().is_terminal() && stderr().is_terminal(),
+    };
+    if let (Some(seconds), [command]) = (&args.watch, args.commands.as_slice()) {
+        let watched = match watch::seconds(seconds) {
+            Ok(every) => watch::run(&session, command, every).await,
+            Err(fail) => Err(fail),
+        };
+        return Ok(match watched {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(fail) => {
+                explain(&session, &fail);
+                ExitCode::FAILURE
+            }
+        });
+    }
+    ensure!(args.watch.is_none(), "one command is watched at a time");
     if !args.commands.is_empty() {
         return Ok(all(&session, args.commands.into_iter().map(Ok)).await?);
     }
@@ -82,33 +122,39 @@ async fn all(
 
 /// Says what went wrong and what to do.
 fn explain(session: &Session, fail: &Fail) {
+    explain_lines(session, fail).iter().for_each(|line| print::error(line));
+}
+
+pub(crate) fn explain_lines(session: &Session, fail: &Fail) -> Vec<String> {
     match fail {
-        Fail::Usage(text) => print::error(&format!("error: {text}")),
-        Fail::Call(CallError::Unreachable(why)) => {
-            print::error(&format!("error: the node does not answer: {why}"));
-            print::error("  what to do: see whether it runs, and whether --url is its address");
-        }
-        Fail::Call(CallError::Refused(problem)) => {
-            let Problem { title, code, status, .. } = &**problem;
-            print::error(&format!("error: {title} ({code}, HTTP {status})"));
-            if let Some(detail) = &problem.detail {
-                print::error(&format!("  {detail}"));
-            }
-            if let Some(pointer) = &problem.pointer {
-                print::error(&format!("  at {pointer}"));
-            }
-            for error in &problem.errors {
-                print::error(&format!("  at {}: {} ({})", error.pointer, error.detail, error.code));
-            }
-            print::error(&format!("  what to do: {}", advice(problem)));
-            if !code.is_empty() {
-                print::error(&format!("  more: {}/docs/errors/{code}", session.client.base()));
-            }
-            if let Some(trace) = &problem.trace_id {
-                print::error(&format!("  trace: {trace}"));
-            }
-        }
+        Fail::Usage(text) => vec![format!("error: {text}")],
+        Fail::Call(error) => call_lines(session.client.base(), error),
     }
+}
+
+/// Why a call failed, and what to do.
+pub(crate) fn call_lines(base: &str, error: &CallError) -> Vec<String> {
+    let problem = match error {
+        CallError::Unreachable(why) => {
+            return vec![
+                format!("error: the node does not answer: {why}"),
+                "  what to do: see whether it runs, and whether --url is its address".to_owned(),
+            ];
+        }
+        CallError::Refused(problem) => problem,
+    };
+    let Problem { title, code, status, .. } = &**problem;
+    let mut lines = vec![format!("error: {title} ({code}, HTTP {status})")];
+    lines.extend(problem.detail.as_ref().map(|detail| format!("  {detail}")));
+    lines.extend(problem.pointer.as_ref().map(|pointer| format!("  at {pointer}")));
+    let places = problem.errors.iter();
+    lines.extend(places.map(|e| format!("  at {}: {} ({})", e.pointer, e.detail, e.code)));
+    lines.push(format!("  what to do: {}", advice(problem)));
+    if !code.is_empty() {
+        lines.push(format!("  more: {base}/docs/errors/{code}"));
+    }
+    lines.extend(problem.trace_id.as_ref().map(|trace| format!("  trace: {trace}")));
+    lines
 }
 
 fn advice(problem: &Problem) -> String {
@@ -125,6 +171,19 @@ fn advice(problem: &Problem) -> String {
         }
         (404, "tenant_not_onboarded" | "unknown_tenant") => {
             "`tenants list` shows which there are".to_owned()
+        }
+        (404, "node_unknown") => "`nodes` shows the members".to_owned(),
+        (404, "partition_unknown") => "`partitions` shows which there are".to_owned(),
+        (409, "cluster_alone") => {
+            "start the node with --cluster-listen, and others with --join, to have a cluster"
+                .to_owned()
+        }
+        (503, "node_unreachable") => {
+            "`nodes` shows which answer; ask that node itself with --url, or wait until it is back"
+                .to_owned()
+        }
+        (503, "outcome_unknown") => {
+            "look whether it is done; the same command again does no harm".to_owned()
         }
         (404, _) => "list what there is and look again; it may be gone by now".to_owned(),
         (409 | 410, _) => "look at its present state first, then decide".to_owned(),

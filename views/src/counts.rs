@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
 use impresario_ids::TenantId;
-use impresario_journal::{KeyRange, Table};
+use impresario_journal::{KeyRange, Scan, Table};
 use impresario_kernel::{IndexId, PartitionId, Timestamp};
 use impresario_profile::index::{self, Grain, Meter};
 use impresario_rows::{counter, index_key};
@@ -64,11 +64,12 @@ impl Views {
         let freshness = self.freshness();
         let hours = range.start.hour()..range.end.plus_ms(HOUR_MS - 1).hour();
         let mut sums = Sums { bucket, first: hours.start, counts: BTreeMap::new() };
-        for partition in self.partitions() {
-            match name {
-                Some(name) => self.add_event(tenant, partition, name, &hours, &mut sums)?,
-                None => self.add_events(tenant, partition, &hours, &mut sums)?,
+        match name {
+            Some(name) => {
+                let named: Vec<_> = self.partitions().map(|id| (id, name.to_owned())).collect();
+                self.add_named(tenant, &named, &hours, &mut sums)?;
             }
+            None => self.add_all(tenant, &hours, &mut sums)?,
         }
         let counts = sums.counts.into_iter().map(|((name, hour), count)| EventCount {
             name,
@@ -94,73 +95,85 @@ impl Views {
         for (meter, name) in METERS {
             let at = |period| index::usage_term(meter, grain, period);
             let range = term_range(tenant, index::USAGE, &at(periods.start), &at(periods.end));
-            for partition in self.partitions() {
-                self.scan_counters(partition, &range, &mut |key, count| {
-                    if let Some((_, _, period)) = index::decode_usage(&key[17..]) {
-                        let row = sums.entry((meter as u8, period));
-                        row.or_insert(UsageCount { meter: name, period, count: 0 }).count += count;
-                    }
-                    Ok(())
-                })?;
-            }
+            self.scan_counters(&self.scans(&range, 0), &mut |key, count| {
+                if let Some((_, _, period)) = index::decode_usage(&key[17..]) {
+                    let row = sums.entry((meter as u8, period));
+                    row.or_insert(UsageCount { meter: name, period, count: 0 }).count += count;
+                }
+                Ok(())
+            })?;
         }
         Ok((sums.into_values().collect(), freshness))
     }
 
-    /// Every name that a partition has, each by a jump to its first row.
-    fn add_events(
+    /// Every name that a partition has, each by a jump to its first row; all partitions jump at the
+    /// same time.
+    fn add_all(
         &self,
         tenant: TenantId,
-        partition: PartitionId,
         hours: &Range<i64>,
         sums: &mut Sums,
     ) -> Result<(), ViewError> {
-        let mut rest = KeyRange::prefix(&index_key(tenant, index::EVENT_COUNTS, None, &[]));
+        let prefix = index_key(tenant, index::EVENT_COUNTS, None, &[]);
+        let mut rests = self.scans(&KeyRange::prefix(&prefix), 1);
         loop {
-            let mut found = None;
-            self.journal.scan(partition, Table::Index, &rest, false, &mut |key, _| {
-                found = Some(index::decode_event(&key[17..]).map(|(name, _)| name.to_owned()));
+            let mut found: Vec<Option<Option<String>>> = vec![None; rests.len()];
+            self.journal.scan_many(&rests, &mut |number, key, _| {
+                let name = index::decode_event(&key[17..]).map(|(name, _)| name.to_owned());
+                if let Some(found) = found.get_mut(number) {
+                    *found = Some(name);
+                }
                 ControlFlow::Break(())
             })?;
-            let Some(name) = found else { return Ok(()) };
-            let name =
-                name.ok_or_else(|| ViewError::Damaged("an event count has no name".to_owned()))?;
-            self.add_event(tenant, partition, &name, hours, sums)?;
-            let prefix = index_key(tenant, index::EVENT_COUNTS, None, &index::event_prefix(&name));
-            rest.from = KeyRange::prefix(&prefix).to;
+            let (mut named, mut behind) = (Vec::new(), Vec::new());
+            for (mut rest, name) in rests.into_iter().zip(found) {
+                let Some(name) = name else { continue };
+                let name = name
+                    .ok_or_else(|| ViewError::Damaged("an event count has no name".to_owned()))?;
+                let term = index::event_prefix(&name);
+                let of_name = index_key(tenant, index::EVENT_COUNTS, None, &term);
+                rest.range.from = KeyRange::prefix(&of_name).to;
+                named.push((rest.partition, name));
+                behind.push(rest);
+            }
+            if named.is_empty() {
+                return Ok(());
+            }
+            self.add_named(tenant, &named, hours, sums)?;
+            rests = behind;
         }
     }
 
-    fn add_event(
+    /// One name in each of these partitions.
+    fn add_named(
         &self,
         tenant: TenantId,
-        partition: PartitionId,
-        name: &str,
+        named: &[(PartitionId, String)],
         hours: &Range<i64>,
         sums: &mut Sums,
     ) -> Result<(), ViewError> {
-        let at = |hour| index::event_term(name, hour);
-        let range = term_range(tenant, index::EVENT_COUNTS, &at(hours.start), &at(hours.end));
-        self.scan_counters(partition, &range, &mut |key, count| match index::decode_event(
-            &key[17..],
-        ) {
-            Some((_, hour)) => sums.add(name, hour, count),
+        let scan = |(partition, name): &(PartitionId, String)| {
+            let at = |hour| index::event_term(name, hour);
+            let range = term_range(tenant, index::EVENT_COUNTS, &at(hours.start), &at(hours.end));
+            let (partition, table) = (*partition, Table::Index);
+            Scan { partition, table, range, reverse: false, rows_hint: 0 }
+        };
+        let scans: Vec<_> = named.iter().map(scan).collect();
+        self.scan_counters(&scans, &mut |key, count| match index::decode_event(&key[17..]) {
+            Some((name, hour)) => sums.add(name, hour, count),
             None => Ok(()),
         })
     }
 
-    fn scan_counters(
-        &self,
-        partition: PartitionId,
-        range: &KeyRange,
-        add: &mut AddCounter<'_>,
-    ) -> Result<(), ViewError> {
+    fn scan_counters(&self, scans: &[Scan], add: &mut AddCounter<'_>) -> Result<(), ViewError> {
         let mut outcome = Ok(());
-        if range.from >= range.to {
+        if scans.iter().any(|scan| scan.range.from >= scan.range.to) {
             return outcome;
         }
-        self.journal.scan(partition, Table::Index, range, false, &mut |key, value| {
-            outcome = add(key, counter(value));
+        self.journal.scan_many(scans, &mut |_, key, value| {
+            if outcome.is_ok() {
+                outcome = add(key, counter(value));
+            }
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         outcome

@@ -29,7 +29,9 @@ impl ViewError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Read(ReadError::NoPartition(_) | ReadError::Closed) => "unavailable",
+            Self::Read(
+                ReadError::NoPartition(_) | ReadError::Unreachable { .. } | ReadError::Closed,
+            ) => "unavailable",
             Self::Vault(VaultError::UnknownTenant(_)) => "unknown_tenant",
             Self::Read(ReadError::Store(_)) | Self::Vault(_) | Self::Damaged(_) => "store_damaged",
             Self::Cursor | Self::NotIndexed | Self::TooBroad(_) => "parameter_invalid",

@@ -8,12 +8,14 @@
 //! - W2: an answer says how fresh it is ([`Freshness`]): it holds at least everything that was
 //!   committed when the read began.
 //! - W3: walking pages by cursor gives every row that was there all the time exactly once.
-//! - W4: [`Directory`] never serves a state older than the last `invalidate` of the tenant.
+//! - W4: [`Directory`] never serves a state older than the last `invalidate` or `renew` of the tenant
+//!   on its node; another node than the one that leads the tenant hears of a change within a second.
 //! - W5: a page costs bounded memory: its own rows, per partition.
 //!
 //! What it is not: a place to decide. Whatever must hold is decided by the entity from its own
 //! state. The functions block for disk reads (usually microseconds; a whole timeline may take
-//! longer), so an asynchronous caller moves the long ones to a blocking thread.
+//! longer), or for other nodes where the journal's partitions are led elsewhere, so an asynchronous
+//! caller moves them to a blocking thread.
 
 mod census;
 mod counts;
@@ -32,7 +34,7 @@ mod tests;
 
 pub use counts::{Bucket, EventCount, UsageCount};
 pub use cursor::{Cursor, MalformedCursor};
-pub use directory::Directory;
+pub use directory::{Directory, Elsewhere, Standing};
 pub use error::ViewError;
 pub use load::{Loaded, load};
 pub use members::{Member, SegmentItem};

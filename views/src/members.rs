@@ -87,15 +87,12 @@ impl Views {
         let prefix = index::segment_prefix(segment);
         let now = Rows { tenant, index: index::MEMBERS, blind: None, prefix: &prefix };
         let past = Rows { tenant, index: index::PAST_MEMBERS, blind: None, prefix: &prefix };
-        let mut parts = Vec::new();
-        for partition in self.partitions() {
-            parts.push(self.part(partition, &now, after, limit, &mut |place, _, value| {
-                member(place, value).filter(|member| member.entered_at <= at)
-            })?);
-            parts.push(self.part(partition, &past, after, limit, &mut |place, rest, value| {
-                past_member(place, rest, value).filter(|member| covers(member, at))
-            })?);
-        }
+        let mut parts = self.parts(&now, after, limit, &mut |place, _, value| {
+            member(place, value).filter(|member| member.entered_at <= at)
+        })?;
+        parts.extend(self.parts(&past, after, limit, &mut |place, rest, value| {
+            past_member(place, rest, value).filter(|member| covers(member, at))
+        })?);
         Ok(merge(parts, limit, freshness))
     }
 

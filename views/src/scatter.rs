@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use impresario_ids::TenantId;
-use impresario_journal::{KeyRange, Table};
+use impresario_journal::{KeyRange, Scan, Table};
 use impresario_kernel::{EntityKey, IndexId, PartitionId};
 use impresario_rows::index_key;
 use serde::Serialize;
@@ -19,8 +19,9 @@ pub(crate) type Place = [u8; 16];
 /// How fresh an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Freshness {
-    /// Batches that had been applied when the read began, over all partitions that were asked: the
-    /// answer holds at least these. The number only grows.
+    /// Batches that had been applied when the read began, over all partitions that were asked and as
+    /// far as the node that was asked knew: the answer holds at least these. On a node the number only
+    /// grows; another node may know of fewer.
     pub applied: u64,
 }
 
@@ -39,6 +40,14 @@ pub struct Page<T> {
 pub(crate) struct Part<T> {
     pub(crate) found: BTreeMap<Place, T>,
     pub(crate) stopped_at: Option<Place>,
+    pub(crate) last: Option<Place>,
+    pub(crate) visits: usize,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self { found: BTreeMap::new(), stopped_at: None, last: None, visits: 0 }
+    }
 }
 
 /// What a page takes of a row, if anything: of its id, the key after it, and the value.
@@ -92,51 +101,42 @@ impl Views {
     ) -> Result<Page<T>, ViewError> {
         let after = Cursor::place(after)?;
         let freshness = self.freshness();
-        let parts = self
-            .partitions()
-            .map(|partition| self.part(partition, rows, after, limit, pick))
-            .collect::<Result<Vec<_>, _>>()?;
+        let parts = self.parts(rows, after, limit, pick)?;
         Ok(merge(parts, limit, freshness))
     }
 
-    /// What one partition has after a place.
-    pub(crate) fn part<T>(
+    /// What every partition has after a place.
+    pub(crate) fn parts<T>(
         &self,
-        partition: PartitionId,
         rows: &Rows<'_>,
         after: Option<Place>,
         limit: usize,
         pick: &mut Pick<'_, T>,
-    ) -> Result<Part<T>, ViewError> {
+    ) -> Result<Vec<Part<T>>, ViewError> {
+        let mut parts: Vec<Part<T>> = self.partitions().map(|_| Part::default()).collect();
         let prefix = index_key(rows.tenant, rows.index, rows.blind.as_ref(), rows.prefix);
-        let mut part = Part { found: BTreeMap::new(), stopped_at: None };
         let mut range = KeyRange::prefix(&prefix);
         if let Some(after) = after {
-            let Some(next) = u128::from_be_bytes(after).checked_add(1) else { return Ok(part) };
+            let Some(next) = u128::from_be_bytes(after).checked_add(1) else { return Ok(parts) };
             range.from = [&prefix[..], &next.to_be_bytes()].concat();
         }
-        let mut last: Option<Place> = None;
-        let mut visits = 0;
-        self.journal.scan(partition, Table::Index, &range, false, &mut |key, value| {
-            let rest = &key[prefix.len()..];
-            let Some(place) = rest.get(..16).and_then(|id| Place::try_from(id).ok()) else {
-                return ControlFlow::Continue(());
-            };
-            if last != Some(place) {
-                // An id may have several rows; a page ends only between ids.
-                if last.is_some() && (part.found.len() >= limit.max(1) || visits >= VISITS_MAX) {
-                    part.stopped_at = last;
-                    return ControlFlow::Break(());
-                }
-                last = Some(place);
-            }
-            visits += 1;
-            if let Some(item) = pick(place, &rest[16..], value) {
-                part.found.insert(place, item);
-            }
-            ControlFlow::Continue(())
+        let limit = limit.max(1);
+        let scans = self.scans(&range, limit.saturating_add(1));
+        self.journal.scan_many(&scans, &mut |number, key, value| {
+            let Some(part) = parts.get_mut(number) else { return ControlFlow::Break(()) };
+            part.visit(&key[prefix.len()..], value, limit, pick)
         })?;
-        Ok(part)
+        Ok(parts)
+    }
+
+    /// The same range of the index in every partition, of which about so many rows will be looked at
+    /// (0: all).
+    pub(crate) fn scans(&self, range: &KeyRange, rows_hint: usize) -> Vec<Scan> {
+        let scan = |partition| {
+            let (table, range) = (Table::Index, range.clone());
+            Scan { partition, table, range, reverse: false, rows_hint }
+        };
+        self.partitions().map(scan).collect()
     }
 
     /// How many rows of an index, over all partitions, `pick` wants.
@@ -147,14 +147,40 @@ impl Views {
     ) -> Result<u64, ViewError> {
         let prefix = index_key(rows.tenant, rows.index, rows.blind.as_ref(), rows.prefix);
         let mut count = 0;
-        for partition in self.partitions() {
-            let range = KeyRange::prefix(&prefix);
-            self.journal.scan(partition, Table::Index, &range, false, &mut |key, value| {
-                count += u64::from(pick(&key[prefix.len()..], value));
-                ControlFlow::Continue(())
-            })?;
-        }
+        let scans = self.scans(&KeyRange::prefix(&prefix), 0);
+        self.journal.scan_many(&scans, &mut |_, key, value| {
+            count += u64::from(pick(&key[prefix.len()..], value));
+            ControlFlow::Continue(())
+        })?;
         Ok(count)
+    }
+}
+
+impl<T> Part<T> {
+    /// One row more, of which `rest` is the key from the id on.
+    fn visit(
+        &mut self,
+        rest: &[u8],
+        value: &[u8],
+        limit: usize,
+        pick: &mut Pick<'_, T>,
+    ) -> ControlFlow<()> {
+        let Some(place) = rest.get(..16).and_then(|id| Place::try_from(id).ok()) else {
+            return ControlFlow::Continue(());
+        };
+        if self.last != Some(place) {
+            // An id may have several rows; a page ends only between ids.
+            if self.last.is_some() && (self.found.len() >= limit || self.visits >= VISITS_MAX) {
+                self.stopped_at = self.last;
+                return ControlFlow::Break(());
+            }
+            self.last = Some(place);
+        }
+        self.visits += 1;
+        if let Some(item) = pick(place, &rest[16..], value) {
+            self.found.insert(place, item);
+        }
+        ControlFlow::Continue(())
     }
 }
 

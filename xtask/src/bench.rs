@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use crate::demo;
 use crate::step::{cargo, run as call, step};
+use crate::{cluster, demo};
 
 /// Options of `bench`.
 #[derive(Debug, Default, Parser)]
@@ -16,12 +16,16 @@ pub(crate) struct Args {
     /// A short run of the debug build that only shows that the benches work; writes no report
     #[arg(long)]
     pub(crate) smoke: bool,
-    /// Which benches to run; all if none is named
+    /// Which benches to run; all of a single node if none is named. `cluster`, and names after it,
+    /// are those of clusters
     pub(crate) names: Vec<String>,
 }
 
 /// Builds and measures; the full run writes docs/benchmarks.md.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
+    if args.names.first().is_some_and(|name| name == "cluster") {
+        return cluster::bench(root, args.smoke, &args.names[1..]);
+    }
     let release = !args.smoke;
     step("build the server", || demo::build(root, release))?;
     step("build the load generator", || {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::step::{cargo, run as call, say, seconds, step, succeeds};
-use crate::{bench, demo, floorplan, tidy, verify};
+use crate::{bench, cluster, demo, floorplan, tidy, verify};
 
 /// The version that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
@@ -24,6 +24,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let began = Instant::now();
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     let once = || demo::Args { once: true, ..demo::Args::default() };
+    let killed = || demo::Args { cluster: Some(3), kill: true, ..demo::Args::default() };
     let smoke = || bench::Args { smoke: true, ..bench::Args::default() };
     let outcomes = [
         attempt("fmt", || call(&mut cargo(root, &["fmt", "--all", "--check"]))),
@@ -33,7 +34,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         attempt("test", || verify::run(root, &verify::Args::default())),
         attempt("deny", || deny(root)),
         attempt("demo --once", || demo::run(root, &once())),
+        attempt("demo --cluster", || demo::run(root, &killed())),
         attempt("bench --smoke", || bench::run(root, &smoke())),
+        attempt("bench cluster", || cluster::bench(root, true, &[])),
     ];
     sum_up(&outcomes, began.elapsed())
 }

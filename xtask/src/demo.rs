@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 
+use crate::cluster;
 use crate::step::{cargo, run as call, say, step};
 
 /// Options of `demo`.
@@ -17,10 +18,19 @@ pub(crate) struct Args {
     /// Build with optimisation (takes minutes the first time)
     #[arg(long)]
     pub(crate) release: bool,
+    /// Against a cluster of so many nodes on this machine; stops after the tour
+    #[arg(long)]
+    pub(crate) cluster: Option<usize>,
+    /// Kill one of its nodes in the middle
+    #[arg(long, requires = "cluster")]
+    pub(crate) kill: bool,
 }
 
 /// Builds the server and runs its demo.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
+    if let Some(nodes) = args.cluster {
+        return cluster::demo(root, nodes, args.kill, args.release);
+    }
     step("build the server", || build(root, args.release))?;
     step("demo", || tour(root, args))
 }
@@ -36,6 +46,17 @@ pub(crate) fn build(root: &Path, release: bool) -> Result<()> {
         command.arg("--release");
     }
     call(&mut command)
+}
+
+/// Builds the program as its next release will be, as `impresario-next` beside the present one: what
+/// the rolling upgrade is tried with. Only what differs is compiled twice.
+pub(crate) fn build_next(root: &Path) -> Result<()> {
+    let args = ["build", "--package", "impresario-server", "--bin", "impresario"];
+    call(cargo(root, &args).args(["--features", "next-release"]))?;
+    let built = program(root, false);
+    let kept = built.with_file_name("impresario-next");
+    std::fs::copy(&built, &kept).with_context(|| format!("keep {}", kept.display()))?;
+    Ok(())
 }
 
 /// Where cargo puts the program.

@@ -10,6 +10,7 @@
 
 mod bench;
 mod ci;
+mod cluster;
 mod demo;
 mod floorplan;
 mod setup;
@@ -36,6 +37,10 @@ struct Cli {
 enum Task {
     /// Start a server, run the seeded shop through it and show what came out
     Demo(demo::Args),
+    /// Start a cluster on this machine, say what to try with it, and keep it until Control-C
+    Cluster(cluster::Args),
+    /// Try to break clusters, from seed to seed, until the time is over
+    Chaos(cluster::ChaosArgs),
     /// Set up what the tests need and run every test
     Test(verify::Args),
     /// Check the rules that rustfmt and clippy cannot
@@ -46,7 +51,7 @@ enum Task {
         #[arg(long)]
         bless: bool,
     },
-    /// Measure the server; the full run writes docs/benchmarks.md
+    /// Measure the server, or with `cluster` clusters; the full run writes docs/benchmarks.md
     Bench(bench::Args),
     /// Everything that must hold before a change is merged
     Ci,
@@ -65,6 +70,8 @@ fn main() -> ExitCode {
 fn run(root: &Path, task: Task) -> Result<()> {
     match task {
         Task::Demo(args) => demo::run(root, &args),
+        Task::Cluster(args) => cluster::run(root, &args),
+        Task::Chaos(args) => cluster::chaos(root, &args),
         Task::Test(args) => verify::run(root, &args),
         Task::Tidy => tidy::run(root),
         Task::Floorplan { bless } => floorplan::run(root, bless),

@@ -2,6 +2,7 @@
 
 mod codes;
 mod crates;
+mod deploy;
 mod sizes;
 mod words;
 
@@ -100,6 +101,7 @@ pub(crate) fn check(root: &Path) -> Result<BTreeSet<Finding>> {
         .extend(sizes::check(&files, &toml::from_str(&limits).context("parse xtask/tidy.toml")?));
     findings.extend(crates::check(root, &metadata)?);
     findings.extend(codes::check(&files));
+    findings.extend(deploy::check(&files));
     Ok(findings)
 }
 

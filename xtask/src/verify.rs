@@ -28,6 +28,9 @@ pub(crate) struct Args {
 /// Sets up what is missing, builds the server's program, runs every test and every doc test.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     step("set up", || setup::everything(root))?;
+    if !args.quick {
+        step("build the next release", || demo::build_next(root))?;
+    }
     step("build the server", || demo::build(root, false))?;
     step("tests", || tests(root, args))?;
     if args.rest.is_empty() {

@@ -9,7 +9,6 @@ use impresario_journal::{Journal, KeyRange, ReadError, Table, Term, Visitor, Wri
 use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp};
 use impresario_rows::{DeadLetterRow, aad, decode_row};
 use impresario_vault::{Vault, VaultError};
-use parking_lot::RwLock;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 
@@ -19,6 +18,7 @@ use crate::dynamic::{Carried, FiredTimer, Kinds};
 use crate::janitor::{Excess, Sweep};
 use crate::load::load;
 use crate::partition::{Item, PartitionHandle};
+use crate::turns::Turns;
 use crate::{AskError, Deadline, EntityInfo, Envelope, Failure, KindInfo, Loaded, Options, Permit};
 
 /// Runs the entities of this node. A handle: cheap to clone.
@@ -42,14 +42,19 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     partitions: Vec<PartitionHandle>,
     seeds: AtomicU64,
-    /// Held, shared, by every turn from the look at its policy until it is submitted.
-    pub(crate) turns: RwLock<()>,
+    pub(crate) turns: Turns,
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host").field("kinds", &self.info()).finish_non_exhaustive()
     }
+}
+
+type Outcome = oneshot::Receiver<Result<(), Failure>>;
+
+async fn outcome_of(outcome: Outcome) -> Result<(), Failure> {
+    outcome.await.unwrap_or_else(|_| Err(unavailable("the node is stopping")))
 }
 
 pub(crate) fn unavailable(error: impl std::fmt::Display) -> Failure {
@@ -70,7 +75,7 @@ impl Host {
             options: parts.options,
             partitions,
             seeds: AtomicU64::new(parts.seed),
-            turns: RwLock::new(()),
+            turns: Turns::default(),
         });
         // The partitions' actors hold the same place; nobody else fills it.
         let _ = shared_kinds.set(kinds);
@@ -235,6 +240,11 @@ impl Host {
         partition: PartitionId,
         writes: Vec<Write>,
     ) -> Result<(), Failure> {
+        outcome_of(self.submit(partition, writes)?).await
+    }
+
+    /// Submits rows; the outcome comes later.
+    fn submit(&self, partition: PartitionId, writes: Vec<Write>) -> Result<Outcome, Failure> {
         let handle = self
             .core()
             .partitions
@@ -249,19 +259,30 @@ impl Host {
             let _ = reply.send(outcome.clone());
         });
         handle.submit(Item { writes, ..Item::empty(epoch, release) });
-        outcome.await.unwrap_or_else(|_| Err(unavailable("the node is stopping")))
+        Ok(outcome)
     }
 
-    /// Waits until everything that was decided before this call is committed or has failed. What is
-    /// decided afterwards sees every policy that was in force when this was called.
+    /// Waits until everything that was decided on this node before this call is committed or has
+    /// failed. What is decided here afterwards sees every policy that was in force when this was
+    /// called. What a deposed leader had decided is committed by its successor, which shows it from
+    /// its first answer on, or never.
     ///
     /// # Errors
-    /// If a partition cannot commit.
+    /// If a partition that this node decides for cannot commit.
     pub async fn settle(&self) -> Result<(), Failure> {
-        // Turns under way hold it shared; they do not wait for anything meanwhile.
-        drop(self.core().turns.write());
-        for number in 0..self.core().journal.partitions() {
-            self.system_commit(PartitionId(number), Vec::new()).await?;
+        self.core().turns.over().await;
+        let submitted: Vec<_> = (0..self.core().journal.partitions())
+            .map(|number| self.submit(PartitionId(number), Vec::new()))
+            .collect();
+        for outcome in submitted {
+            let settled = match outcome {
+                Ok(outcome) => outcome_of(outcome).await,
+                Err(failure) => Err(failure),
+            };
+            match settled {
+                Ok(()) | Err(Failure::NotLeader { .. }) => {}
+                Err(failure) => return Err(failure),
+            }
         }
         Ok(())
     }
@@ -431,7 +452,9 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Store(_) => Self::Damaged(error.to_string()),
-            ReadError::NoPartition(_) | ReadError::Closed => Self::Unavailable(error.to_string()),
+            ReadError::NoPartition(_) | ReadError::Unreachable { .. } | ReadError::Closed => {
+                Self::Unavailable(error.to_string())
+            }
         }
     }
 }

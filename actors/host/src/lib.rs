@@ -42,6 +42,7 @@ mod partition;
 mod seen;
 mod standing;
 mod turn;
+mod turns;
 mod writes;
 
 pub use builder::{HostBuilder, HostParts};

@@ -79,7 +79,7 @@ pub(crate) fn decide_group<E: Entity>(
 ) -> Result<(), Crash> {
     start.kind.meters.mailbox_seconds.record(group.sent.elapsed().as_secs_f64());
     live.settled(start.shared.settled_turn.load(Ordering::Acquire));
-    let _turn = start.core.turns.read();
+    let _turn = start.core.turns.begin();
     live.turn += 1;
     let mut turn = Turn {
         ledger: Ledger::default(),

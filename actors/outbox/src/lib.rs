@@ -69,4 +69,4 @@ pub use options::Options;
 pub use outbox::Outbox;
 pub use parts::Parts;
 pub use places::led_here;
-pub use ports::{ProfileWalk, Tenants};
+pub use ports::{ProfileWalk, Settle, Settling, Tenants};

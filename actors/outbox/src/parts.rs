@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use impresario_host::Host;
 use impresario_ids::{TenantId, TraceId};
 use impresario_journal::{Table, Write};
-use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, encode};
+use impresario_kernel::{Entity, EntityKey, Timestamp, encode};
 use impresario_router::{AskError, Deadline, Envelope, Failure, IdempotencyKey, Router};
 use impresario_rows::{DeadLetterRow, aad, dead_letter_key, encode_row, entity_of};
 use impresario_webhooks::Sender;
 
-use crate::{Options, ProfileWalk, Tenants};
+use crate::{Options, ProfileWalk, Settle, Tenants};
 
 /// What the outbox stands on.
 pub struct Parts {
@@ -22,8 +22,13 @@ pub struct Parts {
     pub tenants: Arc<dyn Tenants>,
     /// Knows the tenants' profiles.
     pub profiles: Arc<dyn ProfileWalk>,
+    /// Makes sure that every node has heard of a sweep.
+    pub settle: Arc<dyn Settle>,
     /// Sends webhooks.
     pub sender: Arc<Sender>,
+    /// Whether there is certainly no such tenant any more. One that is not known here may be one
+    /// that this node has not heard of yet.
+    pub is_gone: Arc<dyn Fn(TenantId) -> bool + Send + Sync>,
     /// How to run.
     pub options: Options,
 }
@@ -33,9 +38,6 @@ impl fmt::Debug for Parts {
         f.debug_struct("Parts").field("options", &self.options).finish_non_exhaustive()
     }
 }
-
-/// The partition of the tenants' keys.
-const KEYS: PartitionId = PartitionId(0);
 
 /// [`Parts`] and what all pumps share.
 #[derive(Debug)]
@@ -68,12 +70,9 @@ impl Common {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// Whether there is certainly no such tenant any more. A tenant that is not known here may be one
-    /// that this node has not heard of yet; only who decides for the keys knows.
+    /// Whether there is certainly no such tenant any more.
     pub(crate) fn is_gone(&self, tenant: TenantId) -> bool {
-        let journal = self.parts.host.journal();
-        journal.leadership(KEYS).is_leader()
-            && matches!(journal.get(KEYS, Table::Keys, tenant.as_bytes()), Ok(None))
+        (self.parts.is_gone)(tenant)
     }
 
     /// Whether trying a row again cannot help, because whom to ask does not exist any more, the command

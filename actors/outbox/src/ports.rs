@@ -1,3 +1,4 @@
+use std::pin::Pin;
 use std::sync::Arc;
 
 use impresario_ids::{ProfileId, TenantId};
@@ -51,5 +52,28 @@ where
         limit: usize,
     ) -> Result<Vec<ProfileId>, Failure> {
         self(tenant, after, limit)
+    }
+}
+
+/// What [`Settle::settle`] gives: the outcome, once it is known.
+pub type Settling = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
+/// How a sweep makes sure that the whole system has heard of what it is about. A closure will do.
+pub trait Settle: Send + Sync + 'static {
+    /// Waits until every turn that was decided under an older policy of the tenant than the one in
+    /// force when this was called is committed or has failed, on every node that decides for
+    /// anything. What is decided afterwards sees that policy, or a newer one.
+    ///
+    /// # Errors
+    /// If that is not certain; it is tried again later.
+    fn settle(&self, tenant: TenantId) -> Settling;
+}
+
+impl<F> Settle for F
+where
+    F: Fn(TenantId) -> Settling + Send + Sync + 'static,
+{
+    fn settle(&self, tenant: TenantId) -> Settling {
+        self(tenant)
     }
 }

@@ -28,6 +28,9 @@ const PAGE: usize = 512;
 /// Tries for one profile before the walk is given up for now.
 const TRIES_MAX: u32 = 20;
 
+/// The pause after a walk that some node did not answer.
+const UNAVAILABLE_MS: i64 = 2_000;
+
 /// A walk.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
@@ -55,9 +58,11 @@ impl Interrupted {
             Self::Failed(failure @ Failure::NotLeader { .. }) => {
                 failure.retry_after_ms().and_then(|ms| i64::try_from(ms).ok())
             }
+            // Some node did not answer; the walk reads of all of them.
+            Self::Failed(Failure::Unavailable(_)) => Some(UNAVAILABLE_MS),
             Self::Stopping | Self::Failed(_) => None,
         }
-        .unwrap_or(options.backoff_max_ms)
+        .map_or(options.backoff_max_ms, |ms| ms.min(options.backoff_max_ms))
     }
 }
 
@@ -80,7 +85,7 @@ pub(crate) async fn run(common: Arc<Common>, walk: Walk) -> Result<(), Interrupt
     // Never closed.
     let _permit = common.sweeps.acquire().await.map_err(|_| Interrupted::Stopping)?;
     // A first event that was decided before the change is listed from here on.
-    common.parts.host.settle().await?;
+    common.parts.settle.settle(walk.tenant).await?;
     let mut tally = Tally::default();
     let mut after = None;
     loop {

@@ -66,7 +66,11 @@ fn main() -> Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("a runtime")?;
     let report = runtime.block_on(run_all(&args, scale))?;
     if let Some(path) = &args.report {
-        std::fs::write(path, report.markdown())
+        // The part about clusters is another program's.
+        let old = std::fs::read_to_string(path).unwrap_or_default();
+        let clusters = old.find("## Clusters").map_or("", |at| &old[at..]);
+        let text = format!("{}\n{clusters}", report.markdown());
+        std::fs::write(path, format!("{}\n", text.trim_end()))
             .with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())

@@ -25,6 +25,8 @@ pub struct Report {
     pub syncs: Option<u64>,
     /// From the end of healing until every client had an event acknowledged, in milliseconds.
     pub served_after_ms: Option<u64>,
+    /// Everything that clients asked and were told, entity by entity.
+    pub history: String,
     /// What the checks found.
     pub findings: Vec<Findings>,
     /// What could not be checked, and why.
@@ -43,6 +45,45 @@ impl Report {
     #[must_use]
     pub fn injected(&self) -> usize {
         self.faults.iter().filter(|(_, effect)| matches!(effect, Effect::Done(_))).count()
+    }
+
+    /// As one row of the table in `docs/chaos.md`.
+    #[must_use]
+    pub fn row(&self, day: &str) -> String {
+        let Plan { seed, nodes, safety_ms, .. } = &self.plan;
+        let [answered, unknown, _] = self.operations;
+        let (injected, of) = (self.injected(), self.faults.len());
+        let served = self.served_after_ms.map_or("never".to_owned(), |ms| format!("{ms} ms"));
+        let broken: Vec<&str> =
+            self.findings.iter().filter(|one| !one.hold()).map(|one| one.invariant).collect();
+        let verdict = match (&broken[..], &self.not_checked[..]) {
+            ([], []) => "passed".to_owned(),
+            ([], some) => format!("passed; not checked: {}", some.len()),
+            (broken, _) => format!("**FAILED**: {}", broken.join("; ")),
+        };
+        format!(
+            "| {day} | {seed} | {nodes} | {} s | {injected} of {of}: {} | {answered} + {unknown} unknown | {} | {served} | {verdict} |",
+            safety_ms / 1_000,
+            self.kinds(),
+            self.deliveries,
+        )
+    }
+
+    /// What was carried out, and how often.
+    fn kinds(&self) -> String {
+        let mut counts = std::collections::BTreeMap::<String, usize>::new();
+        for (planned, effect) in &self.faults {
+            if matches!(effect, Effect::Done(_)) {
+                let text = planned.fault.to_string();
+                let kind = text.split(' ').next().unwrap_or_default().to_owned();
+                *counts.entry(kind).or_default() += 1;
+            }
+        }
+        let each = |(kind, count): (String, usize)| match count {
+            1 => kind,
+            count => format!("{kind} ×{count}"),
+        };
+        counts.into_iter().map(each).collect::<Vec<_>>().join(", ")
     }
 
     /// As Markdown.
@@ -123,6 +164,7 @@ mod tests {
             deliveries: 2,
             syncs: None,
             served_after_ms: Some(40),
+            history: String::new(),
             findings: vec![held.clone()],
             not_checked: vec![("b", "one node".to_owned())],
         };

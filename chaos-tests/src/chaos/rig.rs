@@ -7,6 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -19,6 +20,9 @@ use crate::plan::Chance;
 
 /// Enough for the runs of the tests; nodes on it are as fast as memory.
 const DISK_MIB: u32 = 512;
+
+/// Ports for nodes without hosts of their own.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// What belongs to one node.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub struct Rig {
     /// Delays that are there, each with the number of its fault.
     proxies: Vec<(usize, crate::chaos::hosts::Redirect, Proxy)>,
     chance: Chance,
+    /// Where to look for the next free port.
+    next_port: AtomicUsize,
     // Last, so that it goes after what is in it.
     folder: TempDir,
 }
@@ -66,7 +72,31 @@ impl Rig {
         }
         let hosts = Hosts::up(nodes)?;
         let chance = Chance::new(seed);
-        Ok(Self { kits, hosts, active: Vec::new(), proxies: Vec::new(), chance, folder })
+        Ok(Self::of(kits, hosts, chance, folder))
+    }
+
+    fn of(kits: Vec<Kit>, hosts: Hosts, chance: Chance, folder: TempDir) -> Self {
+        let next_port = AtomicUsize::new(std::process::id() as usize * 37);
+        Self { kits, hosts, active: Vec::new(), proxies: Vec::new(), chance, next_port, folder }
+    }
+
+    /// Folders on this machine and nothing that could be broken but processes: for showing and
+    /// measuring.
+    ///
+    /// # Errors
+    /// If there is no room for a folder.
+    pub fn plain(nodes: usize) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("impresario-cluster-").tempdir();
+        let folder = folder.context("make a folder")?;
+        let reason = || "not wanted here".to_owned();
+        let mut kits = Vec::new();
+        for node in 0..nodes {
+            let home = folder.path().join(End::Node(node).to_string());
+            fs::create_dir_all(&home).context("make a node's folder")?;
+            let (disk, shim) = (Err(reason()), Err(reason()));
+            kits.push(Kit { home, disk, shim, is_put_aside: false });
+        }
+        Ok(Self::of(kits, Hosts::Unavailable(reason()), Chance::new(0), folder))
     }
 
     /// The same without hosts: for machines that do not permit namespaces, and to try that.
@@ -122,11 +152,15 @@ impl Rig {
         own.unwrap_or_else(|| "127.0.0.1".to_owned())
     }
 
-    /// A port of this machine that nobody uses now.
+    /// A port of this machine that nobody uses now, below the range from which the system takes
+    /// those of outgoing connections: a node that was killed finds its port free again. 0 if there
+    /// is none.
     #[must_use]
     pub fn free_port(&self) -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        listener.map_or(0, |address| address.port())
+        let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let next =
+            || PORTS.start + (self.next_port.fetch_add(1, Ordering::Relaxed) % PORTS.len()) as u16;
+        (0..PORTS.len()).map(|_| next()).find(is_free).unwrap_or(0)
     }
 
     /// A node's data folder.
@@ -157,6 +191,22 @@ impl Rig {
     #[must_use]
     pub fn syncs(&self, node: usize) -> Option<u64> {
         self.kits[node].shim.as_ref().ok().and_then(|shim| shim.syncs().ok())
+    }
+
+    /// How far the clock that is the furthest ahead is ahead now, in milliseconds.
+    #[must_use]
+    pub fn clocks_ahead_ms(&self) -> i64 {
+        let ahead = |(_, fault): &(usize, Fault)| match fault {
+            Fault::Clock { ms, .. } => *ms,
+            _ => 0,
+        };
+        self.active.iter().map(ahead).max().unwrap_or(0).max(0)
+    }
+
+    /// Whether some node's clock is off now.
+    #[must_use]
+    pub fn are_clocks_off(&self) -> bool {
+        self.active.iter().any(|(_, fault)| matches!(fault, Fault::Clock { .. }))
     }
 
     /// The folder of the run, which is removed at its end.

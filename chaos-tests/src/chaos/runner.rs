@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout_at};
 
-use crate::chaos::cluster::{Cluster, Effect, operator};
+use crate::chaos::cluster::{Cluster, Effect, operator, start};
 use crate::chaos::history::Outcome;
 use crate::chaos::invariants::leadership::Claim;
 use crate::chaos::invariants::{
@@ -29,6 +29,10 @@ use crate::tenant::Tenant;
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// Effects and timers that are not there so long after everything was healed are lost.
 const EFFECTS_WITHIN: Duration = Duration::from_secs(30);
+/// After that time a healed cluster has its replicas where they belong.
+const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+/// And after that time they are equal.
+const EQUAL_WITHIN: Duration = Duration::from_secs(20);
 /// Clocks of the test and of a node read the same time at slightly different moments.
 const EARLY_MS: i64 = 250;
 /// The name of this promise.
@@ -73,8 +77,9 @@ pub async fn run<C: Cluster>(
     cluster: &mut C,
 ) -> Result<Report> {
     for node in 0..cluster.nodes() {
-        block_in_place(|| cluster.start(node, rig))?.ready()?;
+        block_in_place(|| start(cluster, node, rig))?.ready()?;
     }
+    cluster.settle(SETTLED_WITHIN, rig).await.context("the new cluster")?;
     let workload = prepare(size, rig, cluster).await?;
     let mut clients = workload.start(&mut Chance::new(plan.seed));
     let mut run = Run {
@@ -96,12 +101,34 @@ pub async fn run<C: Cluster>(
     run.judge(command, served_after_ms).await
 }
 
+/// A tenant. A node that has just begun may not know yet what another one has just committed.
+///
+/// # Errors
+/// If it is refused again and again.
+pub async fn onboard(root: &crate::api::Api) -> Result<Tenant> {
+    let mut ticks = tokio::time::interval(ASK_EVERY);
+    let mut tries = 0;
+    loop {
+        ticks.tick().await;
+        tries += 1;
+        match Tenant::onboard(root, "chaos").await {
+            Err(_) if tries < 10 => {}
+            result => return result.context("a tenant"),
+        }
+    }
+}
+
 /// A tenant with a segment whose members have ordered and one that its members leave by a timer,
 /// and an endpoint that is told of both.
 async fn prepare<C: Cluster>(size: Size, rig: &Rig, cluster: &C) -> Result<Arc<Workload>> {
-    let tenant = Tenant::onboard(&operator(cluster, 0, rig)?, "chaos").await?;
+    let tenant = onboard(&operator(cluster, 0, rig)?).await?;
+    for node in 0..cluster.nodes() {
+        let api = crate::api::Api::new(&cluster.url(node, rig), tenant.secret.token())?;
+        let is_known = async || Ok((api.get("/api/v1/keys").await?.status < 400).then_some(()));
+        crate::api::eventually("the keys are known", Duration::from_secs(10), is_known).await?;
+    }
     let sink = Sink::start(&rig.control()).await?;
-    tenant.add_endpoint(&sink.url()).await?;
+    tenant.add_endpoint(&sink.url()).await.context("an endpoint")?;
     tenant.add_segment("Buyers", &json!({ "event": ORDER, "at_least": 1 })).await?;
     let window = format!("{}s", TIMER.as_secs());
     let rule = json!({ "event": ALARM, "at_least": 1, "within_last": window });
@@ -138,9 +165,8 @@ impl<C: Cluster> Run<'_, C> {
             if let Err(error) = result {
                 self.broken(format!("`{planned}`: {error:#}"));
             }
-            if let Fault::Clock { ms, .. } = planned.fault {
-                self.workload.set_ahead(if matches!(turn, Turn::Begin(_)) { ms } else { 0 });
-            }
+            self.workload.set_ahead(self.rig.clocks_ahead_ms());
+            self.workload.set_clocks_off(self.rig.are_clocks_off());
         }
         self.watch_until(self.began + Duration::from_millis(self.plan.safety_ms)).await;
     }
@@ -150,7 +176,7 @@ impl<C: Cluster> Run<'_, C> {
         let mut ticks = tokio::time::interval(ASK_EVERY);
         while timeout_at(until, ticks.tick()).await.is_ok() {
             let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            if let Some(claims) = self.cluster.claims(at_ms).await {
+            if let Some(claims) = self.cluster.claims(at_ms, self.rig).await {
                 self.claims.get_or_insert_default().extend(claims);
             }
             if Instant::now() >= until {
@@ -203,8 +229,11 @@ impl<C: Cluster> Run<'_, C> {
             None => not_checked.push((leadership::NAME, "the nodes do not tell".to_owned())),
         }
         let (partitions, count) = self.cluster.shape();
-        match self.cluster.digests().await {
-            Some(digests) => findings.push(replicas::check(&digests, partitions, count)),
+        if let Err(error) = self.cluster.settle(SETTLED_WITHIN, self.rig).await {
+            self.broken(format!("it does not come to rest: {error:#}"));
+        }
+        match self.replicas(partitions, count).await {
+            Some(found) => findings.push(found),
             None => not_checked.push((replicas::NAME, "the nodes do not tell".to_owned())),
         }
         findings.push(self.panics());
@@ -219,9 +248,27 @@ impl<C: Cluster> Run<'_, C> {
             deliveries: workload.sink().arrived().len() as u64,
             syncs: nodes.map(|node| self.rig.syncs(node)).sum(),
             served_after_ms,
+            history: operations.iter().fold(String::new(), |text, (entity, operations)| {
+                text + entity + "\n" + &crate::chaos::history::text(operations) + "\n"
+            }),
             findings,
             not_checked,
         })
+    }
+
+    /// What the replicas hold. Nodes are asked one after the other, and clean up behind themselves
+    /// meanwhile: so it is looked at again while something differs.
+    async fn replicas(&mut self, partitions: u32, count: usize) -> Option<Findings> {
+        let until = Instant::now() + EQUAL_WITHIN;
+        let mut ticks = tokio::time::interval(ASK_EVERY);
+        loop {
+            ticks.tick().await;
+            let digests = self.cluster.digests(self.rig).await?;
+            let found = replicas::check(&digests, partitions, count);
+            if found.hold() || Instant::now() >= until {
+                return Some(found);
+            }
+        }
     }
 
     fn panics(&mut self) -> Findings {
@@ -274,7 +321,15 @@ impl<C: Cluster> Run<'_, C> {
             late_ms: EFFECTS_WITHIN.as_millis() as i64 / 2,
             early_ms: EARLY_MS + jump_ms,
         };
-        [effects::check(&causes, &entered), timers::check(&set, &fired, patience)]
+        let mut happened = effects::check(&causes, &entered);
+        for cause in causes.iter().filter(|cause| cause.is_certain) {
+            let is_there = entered.iter().any(|one| one.key == cause.key);
+            if let Some(user) = cause.key.strip_prefix("entered/").filter(|_| !is_there) {
+                let what = format!("{user} now: {}", self.workload.look_at(user).await);
+                happened.violations.push(Violation { invariant: effects::NAME, what });
+            }
+        }
+        [happened, timers::check(&set, &fired, patience)]
     }
 }
 

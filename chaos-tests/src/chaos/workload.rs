@@ -2,7 +2,7 @@
 //! and cause effects and timers. Everything is written down.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const BACKOFF: Duration = Duration::from_millis(60);
 const EVENTS_PER_GENERATION: u64 = 400;
 /// The time after which the timers of the workload fire.
 pub const TIMER: Duration = Duration::from_secs(2);
+/// From the end of a request to the decision and back, on a busy machine.
+const TIMER_MARGIN_MS: u64 = 600;
 /// The event of the profiles that are counted.
 const STEP: &str = "Step Taken";
 /// The event that has one effect.
@@ -78,6 +80,8 @@ pub struct Workload {
     timers: Mutex<Vec<Set>>,
     /// How far the clock of some node is ahead now, in milliseconds.
     ahead_ms: AtomicI64,
+    /// Whether the clock of some node is ahead or behind now.
+    clocks_off: AtomicBool,
     over: watch::Sender<bool>,
 }
 
@@ -100,6 +104,7 @@ impl Workload {
             causes: Mutex::default(),
             timers: Mutex::default(),
             ahead_ms: AtomicI64::new(0),
+            clocks_off: AtomicBool::new(false),
             over: watch::channel(false).0,
         })
     }
@@ -135,6 +140,15 @@ impl Workload {
     #[must_use]
     pub fn progress(&self) -> Vec<u64> {
         self.acknowledged.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+
+    /// From now on some node's clock is off, or none is.
+    pub fn set_clocks_off(&self, are_off: bool) {
+        self.clocks_off.store(are_off, Ordering::Relaxed);
+    }
+
+    fn clocks_are_off(&self) -> bool {
+        self.clocks_off.load(Ordering::Relaxed)
     }
 
     fn is_over(&self) -> bool {
@@ -241,11 +255,14 @@ impl Workload {
             };
             let began_ms = self.sink.now_ms();
             let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+            let clocks_were_off = self.clocks_are_off();
             let mut is_certain = false;
             let mut node = number % self.nodes.len();
+            let mut tries = 0;
             while !is_certain && !self.is_over() {
                 let id = format!("c{number}");
                 is_certain = self.track(node, &user, (event, &id), json!({})).await;
+                tries += 1;
                 if !is_certain {
                     node = (node + 1) % self.nodes.len();
                     self.pause(BACKOFF).await;
@@ -254,7 +271,16 @@ impl Workload {
             if is_certain && let Some(count) = self.acknowledged.last() {
                 count.fetch_add(1, Ordering::Relaxed);
             }
-            locked(&self.causes).push(Cause { key: format!("entered/{user}"), is_certain });
+            let now_ms = self.sink.now_ms();
+            let asked =
+                format!("from {began_ms} to {now_ms} ms, {tries} tries, at last node-{}", node + 1);
+            // Who is told late, or by a clock that is off, that somebody did something within the
+            // last two seconds, may rightly say that it is longer ago.
+            let is_late = now_ms - began_ms + TIMER_MARGIN_MS >= TIMER.as_millis() as u64;
+            let is_doubtful =
+                event == ALARM && (is_late || clocks_were_off || self.clocks_are_off());
+            let is_certain = is_certain && !is_doubtful;
+            locked(&self.causes).push(Cause { key: format!("entered/{user}"), is_certain, asked });
             if event == ALARM {
                 // The clock may have been ahead before or after the event arrived.
                 let ahead_ms = ahead_ms.max(self.ahead_ms.load(Ordering::Relaxed));
@@ -264,6 +290,16 @@ impl Workload {
                 locked(&self.timers).push(Set { key, due_ms, latest_ms, is_certain });
             }
             self.pause(BACKOFF).await;
+        }
+    }
+
+    /// What the cluster says of somebody, for people who wonder.
+    pub async fn look_at(&self, user: &str) -> String {
+        let Some(keys) = self.nodes.first() else { return String::new() };
+        let path = format!("/api/v1/profiles/user:{user}");
+        match within(keys.secret.get(&path)).await {
+            Some(answer) => answer.body.to_string(),
+            None => "no answer".to_owned(),
         }
     }
 
@@ -289,7 +325,7 @@ impl Workload {
                 self.recorder.done(ticket, output);
             }
             operations.extend(self.recorder.take().into_values().flatten());
-            ledgers.insert(entity.clone(), ledger(operations));
+            ledgers.insert(entity.clone(), Ledger::of(operations));
         }
         Ok((operations, ledgers))
     }
@@ -302,29 +338,22 @@ impl Workload {
                 return Ok(output);
             }
         }
-        Err(anyhow::anyhow!("{entity} cannot be read")).context("after healing")
-    }
-}
-
-/// What was sent to one profile, and what its last list holds.
-fn ledger(operations: &[Outcomes<crate::chaos::linear::Events>]) -> Ledger {
-    let mut ledger = Ledger::default();
-    for operation in operations {
-        match (&operation.input, operation.output()) {
-            (EventsInput::Record(number), Some(_)) => {
-                ledger.acknowledged.insert(*number);
+        let mut seen = format!("{entity} cannot be read at node-{} ({input:?})", node + 1);
+        for (other, keys) in self.nodes.iter().enumerate() {
+            for tail in ["", "/timeline?limit=500"] {
+                let path = format!("/api/v1/profiles/user:{entity}{tail}");
+                let began = self.sink.now_ms();
+                let answer = match timeout(PATIENCE * 4, keys.secret.get(&path)).await {
+                    Ok(Ok(answer)) => format!("{} {:.120}", answer.status, answer.body.to_string()),
+                    Ok(Err(error)) => format!("{error:#}"),
+                    Err(_) => "no answer".to_owned(),
+                };
+                let took = self.sink.now_ms() - began;
+                seen += &format!("; node-{} {tail:?} after {took} ms: {answer}", other + 1);
             }
-            (EventsInput::Record(number), None) => {
-                ledger.unknown.insert(*number);
-            }
-            (EventsInput::List, Some(EventsOutput::Listed { events, doubled })) => {
-                let once = events.iter().filter_map(|number| u32::try_from(number).ok());
-                ledger.found = once.chain(doubled.iter().copied()).collect();
-            }
-            (EventsInput::List | EventsInput::Count, _) => {}
         }
+        Err(anyhow::anyhow!(seen)).context("after healing")
     }
-    ledger
 }
 
 fn numbers(page: &Value) -> Option<Vec<u32>> {

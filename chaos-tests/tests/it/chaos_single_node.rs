@@ -2,6 +2,7 @@
 //! lied to by its disk, while clients write down what they saw.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use impresario_chaos_tests::chaos::cluster::{Cluster, Effect, LoneNode};
@@ -9,7 +10,7 @@ use impresario_chaos_tests::chaos::faults::copy_folder;
 use impresario_chaos_tests::chaos::invariants::leadership::Claim;
 use impresario_chaos_tests::chaos::invariants::replicas::Digest;
 use impresario_chaos_tests::chaos::invariants::{Findings, acknowledged, linearizable};
-use impresario_chaos_tests::chaos::node::{Node, Started};
+use impresario_chaos_tests::chaos::node::Node;
 use impresario_chaos_tests::chaos::plan::{Kind, Plan, Scope};
 use impresario_chaos_tests::chaos::report::Report;
 use impresario_chaos_tests::chaos::rig::Rig;
@@ -92,7 +93,7 @@ impl Cluster for Forgetful {
         1
     }
 
-    fn start(&mut self, node: usize, rig: &Rig) -> Result<Started> {
+    fn launch(&mut self, node: usize, rig: &Rig) -> Result<()> {
         self.starts += 1;
         let (data, aside) = (rig.data(node), rig.folder().join("yesterday"));
         match self.starts {
@@ -100,7 +101,11 @@ impl Cluster for Forgetful {
             3 => copy_folder(&aside, &data)?,
             _ => {}
         }
-        self.node.start(node, rig)
+        self.node.launch(node, rig)
+    }
+
+    fn hurry(&self) -> Duration {
+        self.node.hurry()
     }
 
     fn node(&mut self, node: usize) -> &mut Node {
@@ -119,24 +124,32 @@ impl Cluster for Forgetful {
         self.node.peer_ports()
     }
 
-    fn drain(&mut self, node: usize, is_drained: bool) -> Result<Effect> {
-        self.node.drain(node, is_drained)
+    async fn drain(&mut self, node: usize, is: bool, rig: &Rig) -> Result<Effect> {
+        self.node.drain(node, is, rig).await
     }
 
-    fn remove(&mut self, node: usize, is_removed: bool) -> Result<Effect> {
-        self.node.remove(node, is_removed)
+    async fn remove(&mut self, node: usize, is: bool, rig: &Rig) -> Result<Effect> {
+        self.node.remove(node, is, rig).await
+    }
+
+    async fn replace(&mut self, node: usize, is: bool, rig: &Rig) -> Result<Effect> {
+        self.node.replace(node, is, rig).await
+    }
+
+    async fn settle(&mut self, within: Duration, rig: &Rig) -> Result<()> {
+        self.node.settle(within, rig).await
     }
 
     fn shape(&self) -> (u32, usize) {
         self.node.shape()
     }
 
-    async fn claims(&self, at_ms: u64) -> Option<Vec<Claim>> {
-        self.node.claims(at_ms).await
+    async fn claims(&mut self, at_ms: u64, rig: &Rig) -> Option<Vec<Claim>> {
+        self.node.claims(at_ms, rig).await
     }
 
-    async fn digests(&self) -> Option<Vec<Digest>> {
-        self.node.digests().await
+    async fn digests(&mut self, rig: &Rig) -> Option<Vec<Digest>> {
+        self.node.digests(rig).await
     }
 }
 

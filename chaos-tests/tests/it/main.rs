@@ -1,8 +1,12 @@
 //! One file per promise; see the crate's documentation.
 
 mod chaos_checkers;
+mod chaos_cluster;
 mod chaos_hosts;
+mod chaos_inside;
+mod chaos_simulated;
 mod chaos_single_node;
+mod cluster_bad_input;
 mod crash;
 mod hostile;
 mod import;

@@ -16,7 +16,7 @@ use parking_lot::RwLock;
 use tokio::runtime::Handle;
 
 use crate::error::ConsensusError;
-use crate::group::{Group, Keep};
+use crate::group::Group;
 use crate::log::{GroupLog, awaited};
 use crate::machine::{Machine, Reached, blocking};
 use crate::network::Network;
@@ -37,13 +37,13 @@ pub(crate) struct Inner {
     config: Arc<Config>,
     pub(crate) store: ReplicaStore,
     pub(crate) node: NodeId,
-    transport: Arc<dyn RaftTransport>,
+    pub(crate) transport: Arc<dyn RaftTransport>,
     pub(crate) allowed: Allowed,
     pub(crate) runtime: Handle,
     observers: Arc<Observers>,
-    groups: RwLock<Vec<Option<Arc<Group>>>>,
+    pub(crate) groups: RwLock<Vec<Option<Arc<Group>>>>,
     /// Held while a replica is made or removed.
-    changing: tokio::sync::Mutex<()>,
+    pub(crate) changing: tokio::sync::Mutex<()>,
     closed: AtomicBool,
 }
 
@@ -161,15 +161,7 @@ impl Consensus {
     pub async fn remove_replica(&self, group: u16) -> Result<(), ConsensusError> {
         let _changing = self.0.changing.lock().await;
         let replica = self.0.group(group)?;
-        if let Some(place) = self.0.groups.write().get_mut(usize::from(group)) {
-            *place = None;
-        }
-        let stopped = replica.raft.shutdown().await;
-        stopped.map_err(|error| ConsensusError::Stopped { group, why: error.to_string() })?;
-        // Pieces of a snapshot that are under way are waited for, later ones find it removed.
-        let _incoming = replica.incoming.lock().await;
-        replica.reached.remove();
-        replica.office.publish(ABSENT);
+        self.0.end(&replica).await?;
         let kept = replica.log.farewell();
         let store = self.0.store.clone();
         let (done, saved) = awaited();
@@ -284,13 +276,13 @@ impl Inner {
             .map_err(|error| ConsensusError::Stopped { group: id, why: error.to_string() })
     }
 
-    async fn start(&self, id: u16) -> Result<Arc<Group>, ConsensusError> {
+    pub(crate) async fn start(&self, id: u16) -> Result<Arc<Group>, ConsensusError> {
         let stopped = |why: String| ConsensusError::Stopped { group: id, why };
         let log = self.log(id)?;
         let reached = Reached::new();
         let machine = Machine::open(self.store.clone(), id, reached.clone())
             .map_err(|error| stopped(error.to_string()))?;
-        let traffic = Arc::default();
+        let (traffic, acknowledged) = (Arc::default(), Arc::default());
         let network = Network {
             transport: Arc::clone(&self.transport),
             node: self.node,
@@ -299,6 +291,7 @@ impl Inner {
             snapshot_timeout: Duration::from_millis(self.options.snapshot_timeout_ms),
             snapshot_patience: Duration::from_millis(self.options.snapshot_patience_ms),
             traffic: Arc::clone(&traffic),
+            acknowledged: Arc::clone(&acknowledged),
         };
         let config = Arc::clone(&self.config);
         let built = Raft::build(self.node.into(), config, network, log.clone(), machine).await;
@@ -317,12 +310,13 @@ impl Inner {
             reached: reached.clone(),
             office: Arc::clone(&office),
             traffic,
+            acknowledged,
             barrier: crate::barrier::Barrier::default(),
             incoming: tokio::sync::Mutex::default(),
+            archive: crate::archive::Archive::new(),
         });
         tokio::spawn(Group::follow(office, raft, reached, self.node));
-        let keep = Keep { entries: self.options.keep_entries, bytes: self.options.keep_bytes };
-        tokio::spawn(Group::trim(Arc::clone(&group), keep));
+        tokio::spawn(Group::trim(Arc::clone(&group), self.options.keep()));
         if let Some(place) = self.groups.write().get_mut(usize::from(id)) {
             *place = Some(Arc::clone(&group));
         }

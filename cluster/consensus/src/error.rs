@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use impresario_ids::NodeId;
 use impresario_redb::ReplicaError;
 
@@ -32,6 +34,35 @@ pub enum ConsensusError {
         /// What does not fit.
         why: String,
     },
+    /// Batches are no longer in the log of this node: only a snapshot has them.
+    #[error("the log of group {group} begins with batch {first} here, {from} is gone")]
+    LogGap {
+        /// The group.
+        group: u16,
+        /// What was asked for.
+        from: u64,
+        /// The first batch that is still there.
+        first: u64,
+    },
+    /// The group has no need to be recovered.
+    #[error(
+        "a quorum of group {group} answers ({}), there is nothing to recover",
+        names(answering)
+    )]
+    QuorumAnswers {
+        /// The group.
+        group: u16,
+        /// Who answers, this node included.
+        answering: BTreeSet<NodeId>,
+    },
+    /// Another node should be recovered from: it has more of the log.
+    #[error("{node} has more of group {group}'s log: recover it there")]
+    Behind {
+        /// The group.
+        group: u16,
+        /// Who has more.
+        node: NodeId,
+    },
     /// No progress for too long. What was begun may still come about.
     #[error("group {group}: no progress while {doing}")]
     Timeout {
@@ -54,4 +85,8 @@ pub enum ConsensusError {
     /// The consensus was shut down.
     #[error("the consensus is shut down")]
     Closed,
+}
+
+fn names(nodes: &BTreeSet<NodeId>) -> String {
+    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -15,6 +15,7 @@ use openraft::errors::ClientWriteError;
 use openraft::raft::ClientWriteResult;
 use tokio::sync::oneshot;
 
+use crate::archive::Archive;
 use crate::barrier::{self, Barrier};
 use crate::error::ConsensusError;
 use crate::log::GroupLog;
@@ -22,6 +23,7 @@ use crate::machine::Reached;
 use crate::office::{ABSENT, Office, Outcome};
 use crate::options::Reads;
 use crate::receive::Incoming;
+use crate::reversion::Acknowledged;
 use crate::traffic::Traffic;
 use crate::types::{Answer, LogId, Member, Membership, Proposal, Raft, Types};
 
@@ -37,8 +39,10 @@ pub(crate) struct Group {
     pub(crate) reached: Reached,
     pub(crate) office: Arc<Office>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) acknowledged: Arc<Acknowledged>,
     pub(crate) barrier: Barrier,
     pub(crate) incoming: tokio::sync::Mutex<Incoming>,
+    pub(crate) archive: Archive,
 }
 
 impl Group {
@@ -104,6 +108,15 @@ impl Group {
     /// The members that count now, committed or not.
     pub(crate) fn membership(&self) -> Membership {
         self.raft.server_metrics().borrow_watched().membership_config.membership().clone()
+    }
+
+    /// The same, and whether it is known here to be committed.
+    pub(crate) fn memberships(&self) -> (Membership, bool) {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let now = &metrics.membership_config;
+        let committed = metrics.committed_membership_config.log_id() == now.log_id();
+        (now.membership().clone(), committed)
     }
 
     pub(crate) fn is_only_voter(&self) -> bool {
@@ -178,6 +191,7 @@ impl Group {
                     }
                 }
                 let kept = if group.is_only_voter() { 0 } else { keep.entries(&group.log) };
+                let kept = kept.max(group.unarchived(index, keep));
                 if let Some(upto) = index.checked_sub(kept)
                     && group.raft.trigger().purge_log(upto).await.is_err()
                 {
@@ -189,6 +203,16 @@ impl Group {
                 ended = ended(&mut core) => return ended,
             }
         }
+    }
+
+    /// How many entries up to `index` must stay because they are to be archived.
+    fn unarchived(&self, index: u64, keep: Keep) -> u64 {
+        if keep.archive_bytes == 0 {
+            return 0;
+        }
+        let most = keep.archive_bytes / self.log.average_bytes().max(1);
+        let wanted = self.archive.lets_go(keep.grace).map_or(0, |from| index.saturating_sub(from));
+        wanted.min(most)
     }
 
     /// How long no majority has answered this leader. None if it does not lead or needs nobody.
@@ -213,6 +237,10 @@ async fn ended<W: Watch, R: WatchReceiver<W, ServerMetrics>>(core: &mut R) {
 pub(crate) struct Keep {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+    /// The most bytes that stay because they are to be archived.
+    pub(crate) archive_bytes: u64,
+    /// How long after the start it may be unknown whether anything is archived.
+    pub(crate) grace: Duration,
 }
 
 impl Keep {

@@ -18,10 +18,15 @@
 //! - C6: a replica that comes back to a node from which it was removed promises no less than it
 //!   once had: it votes only when its log is as long as it was.
 //! - C7: the log is cut only behind what the state database holds durably.
+//! - C8: a group goes on without its quorum only when that is asked for, no quorum answers, and
+//!   nobody who answers has more of the log than the replica it goes on from.
+//! - C9: a leader counts no more on a follower that came back without what it had acknowledged.
+//! - C10: when its store has failed, a node leads and follows nothing any more, and says so.
 //!
 //! What it is not: it decides nothing about who should hold replicas, and it knows no addresses.
 
 mod adopt;
+mod archive;
 mod ballot;
 mod barrier;
 mod codec;
@@ -38,19 +43,24 @@ mod network;
 mod office;
 mod options;
 mod receive;
+mod recover;
 mod report;
+mod reversion;
 mod send;
 mod stored;
 mod traffic;
 mod types;
 mod watchman;
 
+pub use archive::{Digest, GroupSnapshot, LogBatch, decode_writes};
 pub use consensus::{Allowed, Consensus};
 pub use error::ConsensusError;
+pub use impresario_redb::Row;
 pub use journal::{RaftJournal, SystemJournal};
 pub use members::{CatchUp, Members};
 pub use office::GroupObserver;
 pub use options::{Options, Reads};
+pub use recover::{Quorum, Recovered};
 pub use report::{FollowerMetrics, GroupMetrics};
 pub use traffic::SnapshotProgress;
 

@@ -20,7 +20,8 @@ pub struct Members {
     pub voters: BTreeSet<NodeId>,
     /// Those who only hold a replica.
     pub learners: BTreeSet<NodeId>,
-    /// Whether a change of voters is under way.
+    /// Whether a change is under way: the membership is not committed yet, as far as this node
+    /// knows, or it is one of the middle of a change.
     pub changing: bool,
 }
 
@@ -41,11 +42,12 @@ impl Consensus {
     /// Who has a replica of the group, as far as this node knows; none if it holds no replica.
     #[must_use]
     pub fn members(&self, group: u16) -> Option<Members> {
-        let membership = self.0.group(group).ok()?.membership();
+        let group = self.0.group(group).ok()?;
+        let (membership, committed) = group.memberships();
         Some(Members {
             voters: membership.voter_ids().map(Into::into).collect(),
             learners: membership.learner_ids().map(Into::into).collect(),
-            changing: membership.get_joint_config().len() > 1,
+            changing: !committed || membership.get_joint_config().len() > 1,
         })
     }
 
@@ -59,7 +61,8 @@ impl Consensus {
         if group.membership().get_node(&node.into()).is_some() {
             return lead(&group);
         }
-        self.change(&group, ChangeMembers::AddNodes([(node.into(), ())].into())).await
+        group.acknowledged.forget(node.into());
+        self.change(&group, ChangeMembers::AddNodes([(node.into(), ())].into()), false).await
     }
 
     /// Takes a replica that does not vote away from a node. The node itself drops it by
@@ -72,13 +75,14 @@ impl Consensus {
         if group.membership().get_node(&node.into()).is_none() {
             return lead(&group);
         }
-        self.change(&group, ChangeMembers::RemoveNodes(BTreeSet::from([node.into()]))).await
+        let change = ChangeMembers::RemoveNodes(BTreeSet::from([node.into()]));
+        self.change(&group, change, false).await
     }
 
     /// Makes exactly these nodes the voters of the group. New ones first get a replica and are
-    /// waited for, telling `progress`, so that the group can always commit; voters that are no
-    /// longer wanted are out of the group afterwards. A leader that is not among the new voters
-    /// gives up the leadership soon after.
+    /// waited for, telling `progress`, so that the group can always commit. Voters that are no
+    /// longer wanted are out of the group afterwards, or, with `retain`, learners of it. A leader
+    /// that is not among the new voters gives up the leadership soon after.
     ///
     /// May be called again after any error, with the same voters or others.
     ///
@@ -89,6 +93,7 @@ impl Consensus {
         &self,
         group: u16,
         voters: BTreeSet<NodeId>,
+        retain: bool,
         progress: &(dyn Fn(CatchUp) + Sync),
     ) -> Result<(), ConsensusError> {
         let replica = self.0.group(group)?;
@@ -104,7 +109,7 @@ impl Consensus {
         for member in wanted.difference(&now) {
             self.catch_up(&replica, *member, progress).await?;
         }
-        self.change(&replica, ChangeMembers::ReplaceAllVoters(wanted)).await
+        self.change(&replica, ChangeMembers::ReplaceAllVoters(wanted), retain).await
     }
 
     /// Makes another voter the leader, and waits until it is, as far as this node learns.
@@ -136,9 +141,10 @@ impl Consensus {
         &self,
         group: &Group,
         change: ChangeMembers<Member, ()>,
+        retain: bool,
     ) -> Result<(), ConsensusError> {
         let within = self.0.options.change_timeout();
-        let changed = group.raft.change_membership(change, false);
+        let changed = group.raft.change_membership(change, retain);
         match tokio::time::timeout(within, changed).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(refusal(group.id, error)),

@@ -16,6 +16,7 @@ use openraft::raft::{
 use crate::codec::Damaged;
 use crate::machine::Rows;
 use crate::message::{self, Request};
+use crate::reversion::{Acknowledged, Asked};
 use crate::send::Sending;
 use crate::traffic::Traffic;
 use crate::types::{Member, Snapshot, Types, Vote};
@@ -30,6 +31,7 @@ pub(crate) struct Network {
     pub(crate) snapshot_timeout: Duration,
     pub(crate) snapshot_patience: Duration,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) acknowledged: Arc<Acknowledged>,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -103,8 +105,14 @@ impl RaftNetworkV2<Types> for Peer {
         } else {
             (Lane::Append, self.network.append_timeout)
         };
+        let asked = Asked::of(&request);
         let decode = message::decode_append_answer;
-        self.ask(RPCTypes::AppendEntries, way, Request::Append(request), decode).await
+        let answer =
+            self.ask(RPCTypes::AppendEntries, way, Request::Append(request), decode).await?;
+        let checked =
+            self.network.acknowledged.check(self.network.group, self.target, asked, &answer);
+        checked.map_err(|stale| RPCError::Unreachable(Unreachable::new(&stale)))?;
+        Ok(answer)
     }
 
     async fn vote(

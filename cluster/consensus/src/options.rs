@@ -5,6 +5,7 @@ use openraft::{Config, SnapshotPolicy, StepDownPolicy};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConsensusError;
+use crate::group::Keep;
 
 /// How a node's groups keep time and how much they send at once. All nodes of a cluster should
 /// have the same times.
@@ -39,6 +40,12 @@ pub struct Options {
     pub keep_entries: u64,
     /// The most bytes of such entries, per group, by the average size of an entry.
     pub keep_bytes: u64,
+    /// The most bytes of entries per group, by their average size, that stay in the log until they
+    /// are archived ([`crate::Consensus::archived`]). 0: none do.
+    pub archive_bytes: u64,
+    /// How long after the start of a replica its entries stay as if they were to be archived, in
+    /// milliseconds: until whoever archives has found out where it was.
+    pub archive_grace_ms: u64,
     /// A learner may become a voter when it lacks at most so many entries.
     pub catch_up_entries: u64,
     /// How long a change of members or leadership may make no progress, in milliseconds.
@@ -72,6 +79,8 @@ impl Default for Options {
             snapshot_patience_ms: 60_000,
             keep_entries: 1000,
             keep_bytes: 16 << 20,
+            archive_bytes: 64 << 20,
+            archive_grace_ms: 30_000,
             catch_up_entries: 64,
             change_timeout_ms: 30_000,
         }
@@ -81,6 +90,15 @@ impl Default for Options {
 impl Options {
     pub(crate) fn change_timeout(&self) -> Duration {
         Duration::from_millis(self.change_timeout_ms)
+    }
+
+    pub(crate) fn keep(&self) -> Keep {
+        Keep {
+            entries: self.keep_entries,
+            bytes: self.keep_bytes,
+            archive_bytes: self.archive_bytes,
+            grace: Duration::from_millis(self.archive_grace_ms),
+        }
     }
 
     /// A follower that has just answered a request needs no heartbeat for so long. With it, a

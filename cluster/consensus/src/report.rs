@@ -53,6 +53,9 @@ pub struct FollowerMetrics {
     pub lag: u64,
     /// How long ago the last request that it answered was sent, in milliseconds.
     pub answered_ms: Option<u64>,
+    /// Whether it came back without what it had acknowledged: it has an old copy of its data, and
+    /// must be replaced.
+    pub stale: bool,
 }
 
 impl GroupMetrics {
@@ -76,7 +79,14 @@ impl Consensus {
         self.0.group(group).ok().map(|group| figures(&group))
     }
 
-    /// Sets the gauges of the consensus. Done by itself with each heartbeat.
+    /// Why the store of this node writes nothing any more, if it has failed. Then its groups have
+    /// ended too, and only a new start of the node helps.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.0.store.failure()
+    }
+
+    /// Sets the gauges of the consensus. Done by itself every other second.
     pub fn record_metrics(&self) {
         record(&self.0);
     }
@@ -96,6 +106,7 @@ fn figures(group: &Arc<Group>) -> GroupMetrics {
             lag: behind(raft.last_log_index, matching),
             answered_ms: heard
                 .map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            stale: group.acknowledged.is_stale(*member),
         })
     });
     let durable = group.store.durable(group.id).ok().flatten();
@@ -115,21 +126,72 @@ fn figures(group: &Arc<Group>) -> GroupMetrics {
     }
 }
 
-/// Sums over the groups, so that the labels are few: roles, and the other nodes of the cluster.
+impl GroupMetrics {
+    /// How many entries of the log here are not known to be committed.
+    #[must_use]
+    pub fn commit_lag(&self) -> u64 {
+        behind(self.last, self.committed)
+    }
+
+    /// Leader 3, follower of a known leader 2, of none 1, not in the group 0.
+    fn rank(&self) -> u8 {
+        match self.leadership.role {
+            Role::Leader => 3,
+            Role::Follower { leader: Some(_) } => 2,
+            Role::Follower { leader: None } => 1,
+            Role::Absent => 0,
+        }
+    }
+}
+
+/// Figures of one group. Groups are as many as the cluster has partitions, and one more.
+fn record_group(group: &Group, figures: &GroupMetrics) {
+    let label = group.id.to_string();
+    let gauge = |name: &'static str, value: f64| {
+        metrics::gauge!(name, "group" => label.clone()).set(value);
+    };
+    gauge("impresario_raft_group_role", f64::from(figures.rank()));
+    gauge("impresario_raft_group_term", figures.leadership.term.0 as f64);
+    gauge("impresario_raft_group_commit_lag_entries", figures.commit_lag() as f64);
+    gauge("impresario_raft_group_apply_lag_entries", figures.apply_lag() as f64);
+    gauge("impresario_raft_group_log_entries", behind(figures.last, figures.purged) as f64);
+    gauge("impresario_raft_group_in_flight", figures.in_flight as f64);
+    let lag = figures.followers.iter().map(|follower| follower.lag).max().unwrap_or(0);
+    gauge("impresario_raft_group_replication_lag_entries", lag as f64);
+    let pieces = figures.sending.iter().chain(&figures.receiving).map(|one| one.pieces).max();
+    gauge("impresario_raft_group_snapshot_pieces", pieces.unwrap_or(0) as f64);
+    let counter = |name: &'static str, value: u64| {
+        metrics::counter!(name, "group" => label.clone()).absolute(value);
+    };
+    counter("impresario_raft_group_reigns_total", figures.reigns);
+    let load = |bytes: &std::sync::atomic::AtomicU64| bytes.load(Ordering::Relaxed);
+    let traffic = &group.traffic;
+    counter("impresario_raft_group_snapshot_sent_bytes_total", load(&traffic.sent_bytes));
+    counter("impresario_raft_group_snapshot_received_bytes_total", load(&traffic.received_bytes));
+}
+
+fn record_store(inner: &Inner) {
+    let stats = inner.store.stats();
+    for group in &stats.groups {
+        let (label, bytes) = (group.group.to_string(), group.state_bytes as f64);
+        metrics::gauge!("impresario_raft_group_state_bytes", "group" => label).set(bytes);
+    }
+    metrics::gauge!("impresario_raft_log_bytes").set(stats.log_bytes as f64);
+    let failed = if inner.store.failure().is_some() { 1.0 } else { 0.0 };
+    metrics::gauge!("impresario_raft_store_failed").set(failed);
+}
+
+/// Figures of each group, and sums over them for those who want few series.
 pub(crate) fn record(inner: &Inner) {
-    let mut roles = [("leader", 0u32), ("follower", 0), ("orphan", 0), ("absent", 0)];
+    record_store(inner);
+    let mut roles = [("absent", 0u32), ("orphan", 0), ("follower", 0), ("leader", 0)];
     let (mut apply_lag, mut log_entries, mut reigns) = (0, 0, 0);
     let (mut sent, mut received, mut under_way) = (0, 0, 0);
     let mut lags: BTreeMap<NodeId, u64> = BTreeMap::new();
     for group in inner.all() {
         let figures = figures(&group);
-        let role = match figures.leadership.role {
-            Role::Leader => 0,
-            Role::Follower { leader: Some(_) } => 1,
-            Role::Follower { leader: None } => 2,
-            Role::Absent => 3,
-        };
-        roles[role].1 += 1;
+        record_group(&group, &figures);
+        roles[usize::from(figures.rank())].1 += 1;
         apply_lag = figures.apply_lag().max(apply_lag);
         log_entries += behind(figures.last, figures.purged);
         reigns += figures.reigns;

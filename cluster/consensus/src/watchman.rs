@@ -2,11 +2,14 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::consensus::Inner;
 use crate::group::Group;
 use crate::report;
+
+/// How often the gauges are set: with hundreds of groups that is not for nothing.
+const RECORD_EVERY: Duration = Duration::from_secs(2);
 
 /// Looks after the groups of a node, until it is closed.
 pub(crate) async fn watch(node: Weak<Inner>) {
@@ -19,16 +22,36 @@ pub(crate) async fn watch(node: Weak<Inner>) {
     };
     let mut rounds = interval(every);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut recorded: Option<Instant> = None;
     loop {
         rounds.tick().await;
         let Some(inner) = node.upgrade() else { return };
         if inner.is_closed() {
             return;
         }
+        if let Some(why) = inner.store.failure() {
+            give_up(&inner, &why).await;
+            report::record(&inner);
+            return;
+        }
         for group in inner.all() {
             look_after(&group, lost).await;
         }
-        report::record(&inner);
+        if recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
+            recorded = Some(Instant::now());
+            report::record(&inner);
+        }
+    }
+}
+
+/// Nothing can be written any more: all groups end, so that others lead them, also those that have
+/// nothing to write.
+async fn give_up(inner: &Inner, why: &str) {
+    tracing::error!(node = %inner.node, why, "the store has failed, this node leads and follows nothing any more");
+    for group in inner.all() {
+        group.office.stop(why);
+        // An error says that it had stopped already.
+        let _ = group.raft.shutdown().await;
     }
 }
 

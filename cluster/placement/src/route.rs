@@ -32,6 +32,12 @@ impl Leaders {
         news
     }
 
+    /// Forgets what is known of a group: whoever loses its replica may know a term that nobody led
+    /// under, and would believe no other word for ever.
+    pub fn forget(&mut self, group: GroupId) {
+        self.known.remove(&group);
+    }
+
     /// The leader, if it is known.
     #[must_use]
     pub fn of(&self, group: GroupId) -> Option<NodeId> {

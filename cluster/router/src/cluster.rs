@@ -127,7 +127,7 @@ pub(crate) fn word(answer: &Answer) -> &'static str {
     }
 }
 
-fn count_hop(kind: CallKind, answered: &Result<Answer, WireError>) {
+pub(crate) fn count_hop(kind: CallKind, answered: &Result<Answer, WireError>) {
     let outcome = match answered {
         Ok(answer) => word(answer),
         Err(WireError::UnknownNode(_)) => "unknown_node",

@@ -3,6 +3,7 @@ use std::sync::{Arc, Weak};
 
 use impresario_host::Host;
 use impresario_ids::NodeId;
+use impresario_journal::Journal;
 use impresario_kernel::PartitionId;
 use impresario_placement::{GroupId, Leaders};
 use parking_lot::RwLock;
@@ -44,6 +45,23 @@ pub trait Directions: Send + Sync + 'static {
     fn may_move(&self, partition: PartitionId) -> bool {
         let _ = partition;
         true
+    }
+}
+
+/// Who is said to lead, to somebody who took this node for the leader, and since which term. Both are
+/// of one source, because whoever asked takes both over.
+pub(crate) fn hint(
+    journal: &dyn Journal,
+    directions: &dyn Directions,
+    partition: PartitionId,
+) -> (Option<NodeId>, u64) {
+    let now = journal.leadership(partition);
+    let (me, term) = (directions.me(), directions.term(partition));
+    // One who leads and is not ready yet is to be asked again.
+    let told = if now.is_leader() { Some(me) } else { now.leader() };
+    match (told, directions.of(partition)) {
+        (None, Direction::Node(node)) if term >= now.term.0 => (Some(node), term),
+        (leader, _) => (leader, now.term.0),
     }
 }
 

@@ -10,7 +10,7 @@ use impresario_wire::{
 
 use crate::cluster::{name, word};
 use crate::permits::Permits;
-use crate::{Direction, Directions, Router, parcel, translate};
+use crate::{Directions, Router, directions, parcel, translate};
 
 /// Calls that were passed on more often are not answered.
 const HOPS_MAX: u8 = 1;
@@ -100,19 +100,11 @@ impl Gateway {
         Answer::Done(carried.into_iter().map(outcome).collect())
     }
 
-    /// Nothing was done here. The hint and its term are of one source, because whoever asked takes
-    /// both over.
+    /// Nothing was done here.
     fn not_leader(&self, partition: PartitionId) -> Answer {
-        let now = self.host.journal().leadership(partition);
-        let (me, term) = (self.directions.me(), self.directions.term(partition));
-        // One who leads and is not ready yet is to be asked again.
-        let told = if now.is_leader() { Some(me) } else { now.leader() };
-        match (told, self.directions.of(partition)) {
-            (None, Direction::Node(node)) if term >= now.term.0 => {
-                Answer::NotLeader { leader: Some(node), term }
-            }
-            (leader, _) => Answer::NotLeader { leader, term: now.term.0 },
-        }
+        let journal = &**self.host.journal();
+        let (leader, term) = directions::hint(journal, &*self.directions, partition);
+        Answer::NotLeader { leader, term }
     }
 }
 

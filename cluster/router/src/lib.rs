@@ -22,6 +22,9 @@
 //! - RT7: the answer is the same from every node: rejections cross nodes with their type, failures
 //!   with their code.
 //!
+//! Lists and searches read rows of many entities at once, without asking them. [`ClusterReads`] is a
+//! journal for them whose reads go to whoever leads a partition; [`ReadsHere`] is its other end.
+//!
 //! What it is not: a judge of who decides. [`Directions`] are hearsay; the host refuses what is not
 //! its own, and the journal what was decided under an older term.
 
@@ -34,6 +37,7 @@ mod options;
 mod parcel;
 mod permits;
 mod query;
+mod reads;
 mod router;
 mod search;
 #[cfg(test)]
@@ -44,4 +48,5 @@ pub use directions::{Direction, Directions, Signposts};
 pub use gateway::Gateway;
 pub use impresario_host::{AskError, Deadline, Envelope, Failure, IdempotencyKey};
 pub use options::Options;
+pub use reads::{ClusterReads, ReadOptions, ReadsHere};
 pub use router::Router;

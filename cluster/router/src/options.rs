@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::ReadOptions;
+
 /// The router's bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -20,6 +22,8 @@ pub struct Options {
     /// How long one call to another node may take at the longest, in milliseconds: the bound of
     /// messages without a deadline.
     pub call_ms_max: u64,
+    /// Bounds of reads that cross nodes.
+    pub reads: ReadOptions,
 }
 
 impl Default for Options {
@@ -32,6 +36,7 @@ impl Default for Options {
             patience_ms: 5_000,
             asks_max: 16,
             call_ms_max: 30_000,
+            reads: ReadOptions::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Steps, taken by the leader of the group concerned, or by the node whose files are deleted.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -99,11 +100,9 @@ impl Inner {
                 if members.voters != from || !to.contains(&self.me.node) {
                     return Err(Trouble::Failed("this was planned for other voters".to_owned()));
                 }
-                let changed = consensus.change_voters(group.0, to.clone(), &progress).await;
-                if changed.is_ok() {
-                    self.keep_learners(group, from.difference(&to).copied()).await;
-                }
-                changed
+                self.majority_answers(&to).await?;
+                let retain = self.should_listen(group, from.difference(&to));
+                consensus.change_voters(group.0, to.clone(), retain, &progress).await
             }
             Order::DeleteReplica { .. } => self.delete(group).await?,
         };
@@ -111,17 +110,29 @@ impl Inner {
         taken.map(|()| Told::Done).map_err(|error| self.refusal(error))
     }
 
-    /// Voters that were left out are out of the group; those that should listen do so again at
-    /// once. The others are not given a replica only to lose it in the next step.
-    async fn keep_learners(&self, group: GroupId, left: impl Iterator<Item = NodeId>) {
-        let state = self.system.latest();
-        let Some(want) = state.assignment(group) else { return };
-        for node in left.filter(|node| want.learners.contains(node)) {
-            if let Err(error) = self.consensus.add_learner(group.0, node).await {
-                // The planner sees that it is missing.
-                tracing::warn!(group = %group, peer = %node, error = %error, "a former voter does not listen yet");
-            }
+    /// Whether the group could go on with these voters: one of them may have gone a moment ago, and
+    /// a change that was proposed can only be ended by a majority of them.
+    async fn majority_answers(self: &Arc<Self>, voters: &BTreeSet<NodeId>) -> Result<(), Trouble> {
+        let asked = voters.iter().map(|node| self.ask(*node, Ask::Who, self.options.call()));
+        let answers = futures_util::future::join_all(asked).await;
+        let answering = answers.iter().filter(|answer| answer.is_ok()).count();
+        if answering <= voters.len() / 2 {
+            let why = format!("{answering} of {} new voters answer", voters.len());
+            return Err(Trouble::Failed(why));
         }
+        Ok(())
+    }
+
+    /// Whether one of these voters that are left out should go on listening. The others do so too
+    /// until the next step.
+    fn should_listen<'a>(
+        &self,
+        group: GroupId,
+        mut left: impl Iterator<Item = &'a NodeId>,
+    ) -> bool {
+        let state = self.system.latest();
+        let want = state.assignment(group);
+        want.is_some_and(|want| left.any(|node| want.learners.contains(node)))
     }
 
     /// Deletes this node's replica, after the group's leader said once more that it is none.

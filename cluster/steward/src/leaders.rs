@@ -56,7 +56,10 @@ impl LeaderTable {
         let leader = match now.role {
             Role::Leader => Some(me),
             Role::Follower { leader } => leader,
-            Role::Absent => return,
+            Role::Absent => {
+                self.inner.leaders.write().forget(group);
+                return;
+            }
         };
         self.note(group, now.term.0, leader);
     }

@@ -22,9 +22,11 @@
 //!   however often it asks. A second process on the same store is refused while the first answers.
 //! - S6: every call has a deadline, every search for a leader a bounded number of asks.
 //!
-//! What it is not: a judge of what is right (`impresario-placement` is), a consensus, or a way to
-//! start a group again that has lost its quorum: for that the consensus would have to write a
-//! membership without one.
+//! - S7: a group goes on without its quorum only by [`Steward::recover`], which says so loudly, puts
+//!   it on record, and gives up the members whose votes are missing. A process of theirs ends itself
+//!   when it hears of that.
+//!
+//! What it is not: a judge of what is right (`impresario-placement` is), or a consensus.
 
 mod answer;
 mod ask;
@@ -43,7 +45,9 @@ mod observe;
 mod options;
 mod peers;
 mod reason;
+mod recover;
 mod report;
+mod resume;
 mod rounds;
 mod status;
 mod steward;
@@ -58,5 +62,6 @@ pub use join::{Claim, GuestKnock, JoinError, Knock, Knocked, Welcome, join};
 pub use leaders::LeaderTable;
 pub use options::{JoinOptions, Options};
 pub use peers::Peers;
+pub use recover::{RecoverError, RecoverReport, RecoverRequest, RecoveredGroup};
 pub use status::{ClusterStatus, Copying, GroupStatus, NodeStatus, Pending, Work};
 pub use steward::{Clock, Parts, Steward, StewardError};

@@ -15,6 +15,7 @@ use crate::ask::Trouble;
 use crate::command::CommandError;
 use crate::join::try_all;
 use crate::message::{Ask, Told};
+use crate::recover::RETIRED;
 use crate::steward::{Inner, Steward};
 use crate::{Claim, JoinError};
 
@@ -62,6 +63,10 @@ impl Steward {
             run: inner.run,
             intro: inner.intro.clone(),
         };
+        // Whoever answers first may have been given up together with this node.
+        if let Some(message) = inner.is_given_up(inner.others()).await {
+            return Err(JoinError::Refused { code: RETIRED.to_owned(), message });
+        }
         let options = &inner.options.join;
         let mut pause = Duration::from_millis(options.pause_ms);
         loop {

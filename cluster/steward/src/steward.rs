@@ -156,6 +156,7 @@ impl Steward {
         tasks.spawn(async move { own.system.follow(&own.stop).await });
         tasks.spawn(inner().settle_on());
         tasks.spawn(inner().beat_on());
+        tasks.spawn(inner().heed_on());
         tasks.spawn(inner().plan_on());
         Ok(steward)
     }

@@ -59,6 +59,14 @@ impl SystemState {
         });
     }
 
+    /// Takes the state as it is here, even if it is older than what others told: after a recovery
+    /// there is no newer one.
+    pub(crate) fn begin_again(&self) {
+        if let Ok(Some(state)) = self.stored() {
+            self.latest.send_replace(Arc::new(state));
+        }
+    }
+
     /// Decides a command and commits what follows, if this node leads the system group.
     pub(crate) async fn command(&self, command: &Command, at_ms: i64) -> Result<Reply, Trouble> {
         let _one = self.one.lock().await;

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::frames::{Frame, FrameError, Reader, Reason};
+use crate::meters::LineMeters;
 use crate::porch::Stream;
 use crate::{Answered, LaneOptions, Purpose, WireError};
 
@@ -63,19 +64,23 @@ pub(crate) async fn answer(
     responder: Responder,
     load: Arc<Load>,
     limits: LaneOptions,
+    meters: LineMeters,
     stop: CancellationToken,
 ) -> Result<(), FrameError> {
     let (read, write) = tokio::io::split(stream);
     let mut reader = Reader::new(read, limits.frame_bytes_max);
     let (answers, to_write) = mpsc::channel(ANSWERS_MAX);
-    let writing = tokio::spawn(write_answers(write, to_write, stop.clone()));
+    let writing = tokio::spawn(write_answers(write, to_write, meters.clone(), stop.clone()));
     let ended = loop {
         let frame = tokio::select! {
             frame = reader.next() => frame,
             () = stop.cancelled() => break Ok(()),
         };
         let frame = match frame {
-            Ok(frame) => frame,
+            Ok(frame) => {
+                meters.received.increment(frame.bytes() as u64);
+                frame
+            }
             Err(FrameError::Closed) => break Ok(()),
             Err(error) => {
                 stop.cancel();
@@ -140,6 +145,7 @@ fn begin(
 async fn write_answers(
     write: WriteHalf<Stream>,
     mut answers: mpsc::Receiver<Frame>,
+    meters: LineMeters,
     stop: CancellationToken,
 ) {
     let mut write = BufWriter::with_capacity(32 << 10, write);
@@ -150,6 +156,7 @@ async fn write_answers(
                 let (head, body) = frame.head();
                 write.write_all(&head).await?;
                 write.write_all(body.map_or(&[][..], |body| &body[..])).await?;
+                meters.sent.increment(frame.bytes() as u64);
                 next = answers.try_recv().ok();
             }
             write.flush().await?;

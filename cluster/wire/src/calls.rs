@@ -36,8 +36,15 @@ struct Core {
 }
 
 struct Serving {
-    station: Station,
+    /// None while it is started again.
+    station: Mutex<Option<Arc<Station>>>,
     handler: Arc<dyn CallHandler>,
+}
+
+impl Serving {
+    fn station(&self) -> Option<Arc<Station>> {
+        self.station.lock().clone()
+    }
 }
 
 struct Peer {
@@ -80,22 +87,13 @@ impl Calls {
     }
 
     pub(crate) fn serve(&self, station: Station, handler: Arc<dyn CallHandler>) {
-        let failed = station.failed.clone();
-        if self.core.serving.set(Serving { station, handler }).is_err() {
+        let station = Arc::new(station);
+        let place = Mutex::new(Some(Arc::clone(&station)));
+        if self.core.serving.set(Serving { station: place, handler }).is_err() {
+            station.stop();
             return;
         }
-        let core = Arc::clone(&self.core);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = failed.cancelled() => {
-                    tracing::error!("gateway ended, entity calls of other nodes are not carried any more");
-                }
-                () = core.stop.cancelled() => {}
-            }
-            if let Some(serving) = core.serving.get() {
-                serving.station.stop();
-            }
-        });
+        tokio::spawn(Arc::clone(&self.core).keep(station));
         for (node, _) in self.core.book.nodes() {
             self.meet(node);
         }
@@ -120,12 +118,12 @@ impl Calls {
         let _ = Arc::clone(&self.core).live(&peer, opened, false).await;
     }
 
-    /// The round trip of the last heartbeat and the calls under way, or why there is no connection.
-    pub(crate) fn state(&self, node: NodeId) -> Result<(Option<Duration>, usize), String> {
+    /// The conversation with a node, none while its connection is replaced, or why there is none.
+    pub(crate) fn state(&self, node: NodeId) -> Result<Option<Arc<Session>>, String> {
         let peer = self.core.peers.lock().get(&node).cloned();
         match peer.map(|peer| peer.place.borrow().clone()) {
-            Some(Place::Up(session)) => Ok((session.rtt(), session.in_flight())),
-            Some(Place::Replaced) => Ok((None, 0)),
+            Some(Place::Up(session)) => Ok(Some(session)),
+            Some(Place::Replaced) => Ok(None),
             Some(Place::Down(why)) => Err(why),
             None => Err("not met yet".into()),
         }
@@ -151,6 +149,38 @@ impl Core {
             tokio::spawn(Arc::clone(self).dial(Arc::clone(&peer)));
         }
         peer
+    }
+
+    /// Starts the gateway again whenever it ends, with ever longer pauses if that does not help.
+    /// Its connections end with it and are made anew.
+    async fn keep(self: Arc<Self>, mut station: Arc<Station>) {
+        let mut backoff = Backoff::new(&self.porch.options);
+        while let Some(serving) = self.serving.get() {
+            let began = Instant::now();
+            tokio::select! {
+                () = station.failed.cancelled() => {}
+                () = self.stop.cancelled() => return station.stop(),
+            }
+            tracing::error!("the gateway of entity calls ended, it is started again");
+            metrics::counter!("impresario_wire_gateway_restarts_total").increment(1);
+            serving.station.lock().take();
+            // Another one beside it would get into its way.
+            let _ = timeout(self.porch.options.handshake(), station.gone.cancelled()).await;
+            if began.elapsed() > self.porch.options.handshake() {
+                backoff.reset();
+            }
+            station = loop {
+                tokio::select! {
+                    () = sleep_until(Instant::now() + backoff.pause()) => {}
+                    () = self.stop.cancelled() => return,
+                }
+                match Station::start(&self.porch.me).await {
+                    Ok(station) => break Arc::new(station),
+                    Err(error) => tracing::error!(%error, "the gateway cannot be started"),
+                }
+            };
+            *serving.station.lock() = Some(Arc::clone(&station));
+        }
     }
 
     /// Keeps a connection to a peer until it is forgotten.
@@ -201,16 +231,17 @@ impl Core {
     /// Speaks over a connection until it ends.
     async fn live(self: Arc<Self>, peer: &Arc<Peer>, opened: Opened, dialled: bool) -> Ended {
         let Some(serving) = self.serving.get() else { return Ended::Broken("not serving".into()) };
+        let Some(station) = serving.station() else {
+            return Ended::Broken("the gateway is started again".into());
+        };
         let limits = self.porch.options.calls.clone();
-        let session =
-            Session::new(peer.node, limits, opened.peer.token, Arc::clone(&serving.handler));
+        let session = Session::new(&opened.peer, limits, Arc::clone(&serving.handler));
         let older = std::mem::replace(&mut *peer.newest.lock(), session.ended.clone());
         older.cancel();
         let turn = peer.turn.lock().await;
         let label = format!("{}/{}", peer.node, self.serial.fetch_add(1, Ordering::Relaxed));
         let token = opened.token;
         let mut outdated = opened.outdated;
-        let station = &serving.station;
         let handed = station.hand_over(&session, peer.node, &label, token, opened.stream, dialled);
         let handed = timeout(self.porch.options.handshake(), handed)
             .await
@@ -221,7 +252,10 @@ impl Core {
                 let living = (opened.peer.run, Arc::downgrade(&session));
                 self.porch.living.lock().insert(peer.node, living);
                 peer.place.send_replace(Place::Up(Arc::clone(&session)));
-                self.until_ended(peer, &session, &mut outdated, dialled).await
+                tokio::select! {
+                    ended = self.until_ended(peer, &session, &mut outdated, dialled) => ended,
+                    () = station.failed.cancelled() => Ended::Broken("the gateway ended".into()),
+                }
             }
             Err(why) => Ended::Broken(why),
         };
@@ -246,7 +280,6 @@ impl Core {
         outdated: &mut crate::porch::Outdated,
         dialled: bool,
     ) -> Ended {
-        let Some(serving) = self.serving.get() else { return Ended::Broken("not serving".into()) };
         let orderly = async {
             tokio::select! {
                 () = outdated.passed() => {}
@@ -269,7 +302,6 @@ impl Core {
             why = session.beat() => self.after(peer, why),
             () = session.ended.cancelled() => self.after(peer, "the connection was closed".into()),
             () = peer.stop.cancelled() => Ended::Broken("it was forgotten".into()),
-            () = serving.station.failed.cancelled() => Ended::Broken("the gateway ended".into()),
         }
     }
 
@@ -346,7 +378,7 @@ impl Core {
             let session = self.session(&peer, until).await?;
             let left = until.saturating_duration_since(Instant::now());
             call.within_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
-            let body = Bytes::from(call.encode());
+            let body = Bytes::from(call.encode_as(session.version()));
             let limit = self.porch.options.calls.body_bytes_max;
             if body.len() > limit {
                 return Err(WireError::TooLarge { bytes: body.len(), limit });

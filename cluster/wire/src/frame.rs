@@ -1,6 +1,6 @@
 //! The one frame of entity calls: a version, then numbered fields.
 //!
-//! The first byte is the version. A field that is not known is passed over, a field that is missing
+//! The first byte is the version: the one that both nodes speak, as their hellos found out. A field that is not known is passed over, a field that is missing
 //! has its default, so the next release may add some without a new version; what changes the
 //! meaning of a field needs a new version. Kinds and targets that are not known are told apart from
 //! bytes that make no sense, because the sender may then ask another way.
@@ -13,10 +13,8 @@ use impresario_ids::{NodeId, TenantId, TraceId};
 use impresario_kernel::EntityKey;
 use minicbor::{Decode, Encode};
 
-use crate::WireError;
+use crate::{VERSIONS, WireError};
 
-/// The version of both frames that this release writes.
-const VERSION: u8 = 1;
 /// Items of one call, at most.
 const ITEMS_MAX: usize = 65_536;
 
@@ -200,6 +198,9 @@ struct Writing<'a> {
     trace: TraceId,
     #[n(9)]
     hops: u8,
+    #[cfg(feature = "next-release")]
+    #[n(10)]
+    next: u64,
 }
 
 /// The same as it is read, without the first two fields, which were read before.
@@ -239,9 +240,15 @@ impl CallKind {
 }
 
 impl Call {
-    /// The bytes that are sent.
+    /// The bytes in the lowest version that this release speaks: everyone it speaks to reads it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_as(VERSIONS.0)
+    }
+
+    /// The bytes that are sent to a node with which this version is spoken.
+    #[must_use]
+    pub fn encode_as(&self, version: u8) -> Vec<u8> {
         let entity = match self.target {
             Target::Entity(key) => Some(key),
             Target::Partition(_) | Target::Node => None,
@@ -262,8 +269,10 @@ impl Call {
             within_ms: self.within_ms,
             trace: self.trace,
             hops: self.hops,
+            #[cfg(feature = "next-release")]
+            next: 2,
         };
-        versioned(&written)
+        versioned(version, &written)
     }
 
     /// Reads what [`Call::encode`] wrote, also of a later release that added fields.
@@ -304,10 +313,16 @@ impl Call {
 }
 
 impl Answer {
-    /// The bytes that are sent.
+    /// The bytes in the lowest version that this release speaks.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        versioned(self)
+        self.encode_as(VERSIONS.0)
+    }
+
+    /// The bytes that are sent to a node with which this version is spoken.
+    #[must_use]
+    pub fn encode_as(&self, version: u8) -> Vec<u8> {
+        versioned(version, self)
     }
 
     /// Reads what [`Answer::encode`] wrote, also of a later release that added fields.
@@ -319,8 +334,8 @@ impl Answer {
     }
 }
 
-fn versioned<T: Encode<()>>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
+fn versioned<T: Encode<()>>(version: u8, value: &T) -> Vec<u8> {
+    let mut bytes = vec![version];
     match minicbor::encode(value, &mut bytes) {
         Ok(()) => bytes,
         // A vector takes every byte, and the derived encoders have no other way to fail.
@@ -330,7 +345,7 @@ fn versioned<T: Encode<()>>(value: &T) -> Vec<u8> {
 
 fn unversioned(bytes: &[u8]) -> Result<&[u8], FrameError> {
     match bytes.split_first() {
-        Some((&VERSION, body)) => Ok(body),
+        Some((version, body)) if (VERSIONS.0..=VERSIONS.1).contains(version) => Ok(body),
         Some((version, _)) => Err(FrameError::Version(*version)),
         None => Err(FrameError::Malformed("it is empty".into())),
     }

@@ -49,6 +49,17 @@ pub(crate) enum FrameError {
 }
 
 impl Frame {
+    /// How many bytes it takes on the connection, for the meters.
+    pub(crate) fn bytes(&self) -> usize {
+        HEADER_BYTES
+            + match self {
+                Self::Request { body, .. } => 2 + body.len(),
+                Self::Answer { body, .. } => body.len(),
+                Self::Refused { why, .. } => 1 + why.len(),
+                Self::Ping | Self::Echo => 0,
+            }
+    }
+
     /// The frame without its body, which follows it, so that large bodies are not copied.
     pub(crate) fn head(&self) -> (BytesMut, Option<&Bytes>) {
         let mut head = BytesMut::with_capacity(HEADER_BYTES + 8);

@@ -117,6 +117,8 @@ pub(crate) struct Station {
     labels: Arc<Labels>,
     /// Cancelled when an actor of this station ended: it is useless then.
     pub(crate) failed: CancellationToken,
+    /// Cancelled when all of them have ended, so that another station may begin.
+    pub(crate) gone: CancellationToken,
 }
 
 /// Connections that were handed over, by the label that ractor_cluster tells their events under.
@@ -160,7 +162,7 @@ impl Station {
     pub(crate) async fn start(me: &Me) -> Result<Self, StartError> {
         let refused = |error: ractor_net::SpawnErr| StartError::Gateway(error.to_string());
         let desk = Arc::new(Desk::default());
-        let (gateway, gateway_ended) =
+        let (gateway, mut gateway_ended) =
             Actor::spawn(None, Gateway, Arc::clone(&desk)).await.map_err(refused)?;
         ractor_net::pg::join(group(me.node), vec![gateway.get_cell()]);
         let server = NodeServer::new(
@@ -172,19 +174,32 @@ impl Station {
             None,
         )
         .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let (server, server_ended) = Actor::spawn(None, server, ()).await.map_err(refused)?;
+        let (server, mut server_ended) = Actor::spawn(None, server, ()).await.map_err(refused)?;
         let labels = Arc::new(Labels::default());
         let subscription = Box::new(Listener(Arc::clone(&labels)));
         server
             .cast(NodeServerMessage::SubscribeToEvents { id: "wire".into(), subscription })
             .map_err(|error| StartError::Gateway(error.to_string()))?;
-        let failed = CancellationToken::new();
-        let ended = failed.clone();
+        let (failed, gone) = (CancellationToken::new(), CancellationToken::new());
+        let (ended, all_ended) = (failed.clone(), gone.clone());
+        let (to_gateway, to_server) = (gateway.clone(), server.clone());
         tokio::spawn(async move {
-            tokio::select! { _ = gateway_ended => {} _ = server_ended => {} }
+            // One without the other is of no use.
+            let other = tokio::select! {
+                _ = &mut gateway_ended => {
+                    to_server.stop(None);
+                    server_ended
+                }
+                _ = &mut server_ended => {
+                    to_gateway.stop(None);
+                    gateway_ended
+                }
+            };
             ended.cancel();
+            let _ = other.await;
+            all_ended.cancel();
         });
-        Ok(Self { gateway, server, desk, labels, failed })
+        Ok(Self { gateway, server, desk, labels, failed, gone })
     }
 
     pub(crate) fn stop(&self) {

@@ -14,7 +14,12 @@ use crate::{Lane, Refusal};
 
 const MAGIC: [u8; 4] = *b"IMPR";
 /// The lowest and the highest version of the wire that this release speaks.
-pub(crate) const VERSIONS: (u8, u8) = (1, 1);
+/// Two nodes speak the highest that both do; a release speaks that of the one before it too.
+pub const VERSIONS: (u8, u8) = if cfg!(feature = "next-release") { (1, 2) } else { (1, 1) };
+
+/// The release that this build says it is.
+pub const RELEASE: &str =
+    if cfg!(feature = "next-release") { "x-next" } else { env!("CARGO_PKG_VERSION") };
 const HEADER_BYTES: usize = 8;
 const FIELDS_BYTES_MAX: usize = 2_048;
 
@@ -130,6 +135,9 @@ struct Fields {
     why: Option<String>,
     #[n(9)]
     run: StoreId,
+    #[cfg(feature = "next-release")]
+    #[n(10)]
+    next: Option<u64>,
 }
 
 /// What one side says first.
@@ -146,11 +154,13 @@ pub(crate) fn encode_hello(purpose: Purpose, me: &Me, run: RunId, token: Token) 
         node: me.node.0,
         store: me.store,
         partitions: me.partitions,
-        release: env!("CARGO_PKG_VERSION").into(),
+        release: RELEASE.into(),
         token: StoreId(token),
         refused: None,
         why: None,
         run: StoreId(run),
+        #[cfg(feature = "next-release")]
+        next: Some(2),
     })
 }
 

@@ -95,9 +95,26 @@ pub fn certificate(
     Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
+/// The cluster of an authority that [`authority`] made.
+///
+/// # Errors
+/// If it is something else.
+pub fn cluster_of(authority: &Pem) -> Result<ClusterId, IssueError> {
+    let other = || IssueError("it is not the authority of a cluster".to_owned());
+    let (_, pem) =
+        x509_parser::pem::parse_x509_pem(authority.certificate.as_bytes()).map_err(|_| other())?;
+    let certificate = pem.parse_x509().map_err(|_| other())?;
+    let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    let cluster = name.and_then(|name| name.strip_prefix(AUTHORITY)?.parse().ok());
+    cluster.ok_or_else(other)
+}
+
+/// Stands before the cluster in the name of its authority.
+const AUTHORITY: &str = "Impresario ";
+
 fn authority_params(cluster: ClusterId) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name = common_name(&format!("Impresario {cluster}"));
+    params.distinguished_name = common_name(&format!("{AUTHORITY}{cluster}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params

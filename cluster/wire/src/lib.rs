@@ -51,6 +51,7 @@ mod memory;
 mod meters;
 mod options;
 mod parcel;
+mod peers;
 mod porch;
 mod raft;
 mod session;
@@ -65,11 +66,12 @@ pub use frame::{
     Answer, Call, CallHandler, CallKind, CallTransport, Called, Failed, FrameError, Handled, Item,
     Outcome, Rejected, Target,
 };
-pub use hello::{Hello, Me, Purpose, RunId, StoreId};
+pub use hello::{Hello, Me, Purpose, RELEASE, RunId, StoreId, VERSIONS};
 pub use knock::knock;
 pub use lanes::RaftLanes;
 pub use memory::{MemoryNet, MemoryPort};
 pub use options::{CallOptions, LaneOptions, Options, OptionsError, TlsOptions};
+pub use peers::PeerStatus;
 pub use raft::{Answered, Lane, RaftHandler, RaftTransport, WireError};
 pub use tls::{Named, TlsError, named};
-pub use wire::{GuestHandler, Handlers, KnockError, PeerStatus, StartError, Wire};
+pub use wire::{GuestHandler, Handlers, KnockError, StartError, Wire};

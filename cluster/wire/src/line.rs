@@ -372,7 +372,8 @@ async fn listen(
             frame = reader.next() => match frame {
                 Ok(frame) => {
                     patience = None;
-                    take(&shared, frame, &meters);
+                    meters.received.increment(frame.bytes() as u64);
+                    take(&shared, frame);
                 }
                 Err(FrameError::Closed) if shared.is_idle() => break "closed".to_owned(),
                 Err(error) => break error.to_string(),
@@ -389,13 +390,10 @@ async fn listen(
     shared.fail_all(&why);
 }
 
-fn take(shared: &Shared, frame: Frame, meters: &LineMeters) {
+fn take(shared: &Shared, frame: Frame) {
     let node = shared.node;
     match frame {
-        Frame::Answer { id, body } => {
-            meters.received.increment(body.len() as u64);
-            shared.settle(id, Ok(body));
-        }
+        Frame::Answer { id, body } => shared.settle(id, Ok(body)),
         Frame::Refused { id, reason, why } => {
             let error = match reason {
                 Reason::Busy => WireError::Busy(node),

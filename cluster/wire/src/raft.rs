@@ -88,7 +88,8 @@ pub enum WireError {
         /// Why.
         why: String,
     },
-    /// The message is larger than a frame may be; nothing was sent.
+    /// The request is larger than a frame may be; nothing was sent. An answer that is too large is
+    /// [`WireError::Refused`]: the request was handled.
     #[error("a message of {bytes} bytes is over the limit of {limit}")]
     TooLarge {
         /// Bytes of the message.

@@ -15,11 +15,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::hello::Token;
 use crate::link::{Event, Link, NotTaken};
 use crate::meters::{LineMeters, Pulse};
 use crate::parcel::{Nack, Say};
-use crate::{Answer, Call, CallHandler, CallOptions, FrameError, WireError};
+use crate::{Answer, Call, CallHandler, CallOptions, FrameError, Hello, WireError};
 
 /// Hands one parcel on; `false` if there is no way any more. Must not wait.
 pub(crate) type Port = Box<dyn Fn(Vec<u8>) -> bool + Send + Sync>;
@@ -34,6 +33,10 @@ pub(crate) struct Session {
     /// Something settled, or the peer said that it leaves.
     changed: Notify,
     signs: Mutex<Signs>,
+    /// The release that the peer runs.
+    release: String,
+    /// The version of the wire that is spoken with it.
+    version: u8,
     begun: Instant,
     /// When bytes of the peer last arrived, in milliseconds after `begun`.
     bytes_at_ms: AtomicU64,
@@ -58,12 +61,12 @@ pub(crate) enum NotAsked {
 
 impl Session {
     pub(crate) fn new(
-        peer: NodeId,
+        hello: &Hello,
         limits: CallOptions,
-        token: Token,
         handler: Arc<dyn CallHandler>,
     ) -> Arc<Self> {
-        let link = Link::new(peer, limits.clone(), token, Instant::now());
+        let peer = hello.who.node;
+        let link = Link::new(peer, limits.clone(), hello.token, Instant::now());
         Arc::new(Self {
             peer,
             limits,
@@ -72,6 +75,8 @@ impl Session {
             handler,
             changed: Notify::new(),
             signs: Mutex::default(),
+            release: hello.release.clone(),
+            version: hello.version,
             begun: Instant::now(),
             bytes_at_ms: AtomicU64::new(0),
             ended: CancellationToken::new(),
@@ -151,7 +156,7 @@ impl Session {
 
     fn answer(&self, id: u64, answer: &Answer) {
         if self.link.lock().is_handling(id) {
-            let body = Bytes::from(answer.encode());
+            let body = Bytes::from(answer.encode_as(self.version));
             self.link.lock().answer(id, body);
             self.flush();
         }
@@ -256,6 +261,14 @@ impl Session {
     pub(crate) fn is_lively(&self) -> bool {
         let silence = self.link.lock().silence(Instant::now());
         !self.ended.is_cancelled() && silence < Duration::from_millis(2 * self.limits.heartbeat_ms)
+    }
+
+    pub(crate) fn release(&self) -> &str {
+        &self.release
+    }
+
+    pub(crate) fn version(&self) -> u8 {
+        self.version
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {

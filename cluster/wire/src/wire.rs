@@ -14,6 +14,8 @@ use tokio_util::task::TaskTracker;
 use crate::answering::{Loads, Responder, answer};
 use crate::book::Book;
 use crate::gateway::Station;
+use crate::meters::LineMeters;
+use crate::peers::{PeerStatus, peers, record, watch_peers};
 use crate::porch::{Opened, Porch};
 use crate::tls::Tls;
 use crate::{
@@ -80,23 +82,6 @@ pub enum StartError {
     /// It serves already.
     #[error("the wire serves already")]
     ServesAlready,
-}
-
-/// What is known of a peer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PeerStatus {
-    /// Who.
-    pub node: NodeId,
-    /// Where it is said to be.
-    pub addr: String,
-    /// Whether entity calls reach it.
-    pub connected: bool,
-    /// The round trip of the last heartbeat.
-    pub rtt: Option<Duration>,
-    /// Entity calls under way to it.
-    pub in_flight: usize,
-    /// Why it is not connected.
-    pub why: Option<String>,
 }
 
 /// A node's end of everything between nodes.
@@ -192,6 +177,8 @@ impl Wire {
         }
         let (inner, calls) = (Arc::clone(&self.inner), self.calls.clone());
         self.inner.tasks.spawn(async move { accept(inner, calls, listener).await });
+        let (book, calls) = (Arc::clone(&self.inner.book), self.calls.clone());
+        self.inner.tasks.spawn(watch_peers(book, calls, self.inner.stop.clone()));
         if let Some(tls) = self.inner.porch.tls.clone()
             && tls.options().check_ms > 0
         {
@@ -257,15 +244,12 @@ impl Wire {
     /// What is known of the nodes whose addresses are known.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerStatus> {
-        let status = |(node, addr)| match self.calls.state(node) {
-            Ok((rtt, in_flight)) => {
-                PeerStatus { node, addr, connected: true, rtt, in_flight, why: None }
-            }
-            Err(why) => {
-                PeerStatus { node, addr, connected: false, rtt: None, in_flight: 0, why: Some(why) }
-            }
-        };
-        self.inner.book.nodes().into_iter().map(status).collect()
+        peers(&self.inner.book, &self.calls)
+    }
+
+    /// Sets the gauges of the peers. Done by itself once a second while it serves.
+    pub fn record_metrics(&self) {
+        record(&self.inner.book, &self.calls);
     }
 
     /// Ends all connections and waits for their tasks.
@@ -389,6 +373,7 @@ impl Inner {
         let mut outdated = opened.outdated;
         let load = self.loads.of(node, purpose);
         let limits = self.loads.limits().clone();
+        let meters = LineMeters::new(node, purpose.name());
         let grace = Duration::from_millis(
             self.porch.tls.as_ref().map_or(0, |tls| tls.options().old_connections_ms),
         );
@@ -398,7 +383,7 @@ impl Inner {
             tokio::time::sleep(grace).await;
         };
         let ended = tokio::select! {
-            ended = answer(opened.stream, responder, load, limits, stop) => ended,
+            ended = answer(opened.stream, responder, load, limits, meters, stop) => ended,
             () = late => Ok(()),
         };
         if let Err(error) = ended {

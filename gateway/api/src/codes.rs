@@ -126,6 +126,24 @@ codes! {
     PARTITION_LEADER_INVALID = "partition_leader_invalid", 409, never, "The node cannot lead the partition";
     REPLICA_MOVE_INVALID = "replica_move_invalid", 409, never, "The replica cannot move like this";
     RECOVERY_INVALID = "recovery_invalid", 409, never, "This is no recovery of the partition";
+    CLUSTER_ALONE = "cluster_alone", 409, never, "The node is not part of a cluster";
+    NODE_UNREACHABLE = "node_unreachable", 503, again, "Another node does not answer";
+    NODE_ALIVE = "node_alive", 409, never, "A node that would be given up answers";
+    NOT_CONFIRMED = "not_confirmed", 409, never, "What may be lost was not confirmed";
+    QUORUM_ANSWERS = "quorum_answers", 409, never, "The partition still has its quorum";
+    // Backups.
+    ARCHIVE_PASSPHRASE_WRONG = "archive_passphrase_wrong", 422, never, "The archive does not open";
+    BACKUP_DAMAGED = "backup_damaged", 500, never, "The backup is damaged";
+    BACKUP_FORMAT_UNKNOWN = "backup_format_unknown", 422, never, "The backup is of a later release";
+    BACKUP_INCOMPLETE = "backup_incomplete", 409, never, "The backup was never finished";
+    BACKUP_NOT_FOUND = "backup_not_found", 404, never, "No such backup";
+    BACKUP_RUNNING = "backup_running", 409, again, "The backup is being worked on";
+    BACKUP_TARGET_INVALID = "backup_target_invalid", 422, never, "The backup target cannot be meant";
+    BACKUP_TARGET_UNAVAILABLE = "backup_target_unavailable", 503, again, "The backup target does not answer";
+    RESTORE_FAILED = "restore_failed", 500, again, "The restore did not go through";
+    RESTORE_KEY_WRONG = "restore_key_wrong", 422, never, "Another master key is needed";
+    RESTORE_NOT_EMPTY = "restore_not_empty", 409, never, "The cluster or folder is not empty";
+    TENANT_EXISTS = "tenant_exists", 409, never, "The tenant is already here";
     ADMIN_NOT_FOUND = "admin_not_found", 404, never, "The node has nothing by that name";
     INTERNAL = "internal", 500, again, "Something unexpected happened in the server";
 

@@ -8,6 +8,7 @@
 //!
 //! What it is not: a place where anything is decided, looked up or sent.
 
+mod admin;
 pub mod codes;
 mod events;
 mod keys;
@@ -21,6 +22,10 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{
+    BackupOrder, ClusterSettings, DrainNode, HoldActor, Insist, MoveReplica, NodeName, PinZone,
+    RecoverQuorum, TransferLeader,
+};
 pub use events::{
     IngestReply, ItemResult, ItemStatus, OneOrMany, SegmentBatch, SegmentEvent, SegmentReply,
     TrackReply, UserEvent,

@@ -136,6 +136,7 @@ impl Call {
         Authority {
             tenants: &*self.edge,
             root_token_hash: &self.edge.root_token_hash,
+            root_tokens: &self.edge.root_tokens,
             now: self.received,
             token_ttl_max_s: self.edge.options.token_ttl_max_s,
         }

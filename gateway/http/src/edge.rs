@@ -15,6 +15,7 @@ use impresario_router::Router;
 use impresario_views::{Directory, Views};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::auth::RootTokens;
 use crate::auth::Tenants;
 use crate::dispatch::{self, RouteMeters, dispatch};
 use crate::fault::Fault;
@@ -52,6 +53,8 @@ pub struct EdgeParts {
     pub metrics: PrometheusHandle,
     /// BLAKE3 of the root token's text.
     pub root_token_hash: [u8; 32],
+    /// The root tokens of the other nodes.
+    pub root_tokens: RootTokens,
     /// The file in which the day's request counts outlive the process; without it they begin anew.
     pub quota_file: Option<PathBuf>,
 }
@@ -74,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) root_token_hash: [u8; 32],
+    pub(crate) root_tokens: RootTokens,
     pub(crate) meters: Meters,
     pub(crate) memory: Option<Memory>,
     pub(crate) stopping: tokio::sync::watch::Sender<bool>,
@@ -142,6 +146,7 @@ impl Edge {
                 options: parts.options,
                 metrics: parts.metrics,
                 root_token_hash: parts.root_token_hash,
+                root_tokens: parts.root_tokens,
                 meters,
                 memory,
                 stopping: tokio::sync::watch::Sender::new(false),

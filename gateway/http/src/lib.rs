@@ -42,12 +42,14 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use auth::RootTokens;
 pub use auth::{Access, TENANT_HEADER};
 pub use edge::{Clock, Edge, EdgeParts, Random};
-pub use live::{Live, LiveEvent};
+pub use live::{Live, LiveEvent, Relay};
 pub use options::{Options, OptionsError, Tls};
 pub use port::{
-    AdminPort, DeadLetterId, OutboxId, PortError, PortFuture, PortStream, PortTyped, SentDelivery,
+    Actor, AdminAsk, AdminPort, Operator, Place, PortError, PortFuture, PortStream, PortTyped,
+    Rows, SentDelivery,
 };
 pub use route::{Method, RouteInfo};
 pub use serve::{Bound, ServeError, bind, serve};

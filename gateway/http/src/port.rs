@@ -1,3 +1,7 @@
+mod ask;
+
+pub use ask::{Actor, AdminAsk, Operator, Place, Rows};
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -36,6 +40,12 @@ impl PortError {
         Self { code: &codes::PARAMETER_INVALID, detail: detail.into() }
     }
 
+    /// Refused or failed under a code that came from elsewhere.
+    #[must_use]
+    pub fn coded(code: &str, detail: impl Into<String>) -> Self {
+        Self { code: Code::named(code).unwrap_or(&codes::INTERNAL), detail: detail.into() }
+    }
+
     /// It failed on our side.
     #[must_use]
     pub fn internal(detail: impl Into<String>) -> Self {
@@ -55,42 +65,12 @@ pub struct SentDelivery {
     pub body: Personal<String>,
 }
 
-/// Which entry of the outbox: the key of its row in hexadecimal, as `outbox` lists it.
-pub type OutboxId = String;
-/// Which dead letter: the key of its row in hexadecimal, as `dead_letters` lists it.
-pub type DeadLetterId = String;
-
 /// What the operators' routes and the shell can ask of a node. The server implements it over the
 /// host, the stores and the outbox; the edge only checks the root token and passes on.
 pub trait AdminPort: Send + Sync + 'static {
-    /// The node: version, uptime, partitions, what is going on.
-    fn node(&self) -> PortFuture<'_>;
-    /// The stores: sizes, batches, fsyncs, per partition.
-    fn stores(&self) -> PortFuture<'_>;
-    /// The most recently used active entities of a kind (all kinds if `None`).
-    fn actors_top(&self, kind: Option<String>, limit: usize) -> PortFuture<'_>;
-    /// One entity: sequence, state without personal values, timers, whether it is active.
-    fn actor_show(&self, tenant: TenantId, kind: String, id: String) -> PortFuture<'_>;
-    /// Durable timers, the next first.
-    fn timers(&self, tenant: Option<TenantId>, limit: usize) -> PortFuture<'_>;
-    /// Effects that are not done yet, with attempts and the last error.
-    fn outbox(&self, tenant: Option<TenantId>, limit: usize) -> PortFuture<'_>;
-    /// Forget an effect.
-    fn outbox_drop(&self, id: OutboxId) -> PortFuture<'_>;
-    /// Try an effect now.
-    fn outbox_retry(&self, id: OutboxId) -> PortFuture<'_>;
-    /// Commands that killed their entity too often.
-    fn dead_letters(&self, tenant: Option<TenantId>, limit: usize) -> PortFuture<'_>;
-    /// Send such a command once more.
-    fn dead_letter_replay(&self, id: DeadLetterId) -> PortFuture<'_>;
-    /// Forget such a command.
-    fn dead_letter_drop(&self, id: DeadLetterId) -> PortFuture<'_>;
-    /// The configuration in effect, secrets blanked.
-    fn config(&self) -> PortFuture<'_>;
-    /// The log filter, and what it is after setting it if `set` is given.
-    fn log_level(&self, set: Option<String>) -> PortFuture<'_>;
-    /// All tenants that were ever onboarded, from `after` on.
-    fn tenants(&self, after: Option<TenantId>, limit: usize) -> PortFuture<'_>;
+    /// Whatever operators ask that is answered by one JSON value. What changes something is put on
+    /// record with `by`, before and after, and goes on if the caller leaves.
+    fn ask(&self, by: Operator, ask: AdminAsk, place: Place) -> PortFuture<'_>;
     /// Everything the tenant has, as JSON values one after the other (one per line when served).
     fn export(&self, tenant: TenantId) -> PortStream;
     /// Makes the tenant's data key, durably, so that its entities can be written. Doing it again

@@ -36,7 +36,11 @@ const TABLE: &[&[Route]] = &[
     keys::ROUTES,
     tokens::ROUTES,
     tenants::ROUTES,
-    admin::ROUTES,
+    admin::CLUSTER,
+    admin::NODE,
+    admin::ACTORS,
+    admin::ROWS,
+    admin::BACKUPS,
     ops::ROUTES,
     docs::ROUTES,
 ];

@@ -17,7 +17,7 @@ use crate::body;
 use crate::call::traceparent;
 use crate::fault::{self, Fault};
 use crate::limits::{Memory, Meters};
-use crate::live::{Live, LiveEvent, Topics};
+use crate::live::{Live, LiveEvent, Relay, Told, Topics};
 use crate::options::Options;
 use crate::routes;
 
@@ -282,7 +282,7 @@ async fn slow_subscribers_are_told_how_much_they_lost() {
         live.publish(TENANT, LiveEvent::new("segment.entered", Timestamp::EPOCH));
     }
     assert_eq!(changes.recv().await, Err(RecvError::Lagged(2)));
-    let event = changes.recv().await.expect("an event");
+    let Ok(Told::Change(event)) = changes.recv().await else { panic!("an event") };
     assert_eq!(event.kind, "segment.entered");
     assert!(Topics::ALL.wants(&event));
     assert!(!Topics::parse("profiles").expect("topics").wants(&event));
@@ -290,6 +290,40 @@ async fn slow_subscribers_are_told_how_much_they_lost() {
     drop(changes);
     live.tidy(TENANT);
     assert!(!live.has_subscribers(TENANT));
+}
+
+/// Passes everything on of one tenant.
+struct OneTenant(std::sync::Mutex<Vec<String>>);
+
+impl Relay for OneTenant {
+    fn is_wanted(&self, tenant: TenantId) -> bool {
+        tenant == TENANT
+    }
+    fn pass(&self, tenant: TenantId, event: &LiveEvent) {
+        if self.is_wanted(tenant) {
+            self.0.lock().expect("nobody panics with it").push(event.kind.to_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_are_passed_on_and_those_of_others_are_not() {
+    let relay = Arc::new(OneTenant(std::sync::Mutex::default()));
+    let live = Live::new(4, 2);
+    let firsts = live.watch_firsts();
+    live.relay(Arc::clone(&relay) as Arc<dyn Relay>);
+    assert!(live.has_subscribers(TENANT) && live.tenants().is_empty());
+    live.publish(TENANT, LiveEvent::new("profile.updated", Timestamp::EPOCH));
+    let mut changes = live.subscribe(TENANT).expect("a place");
+    assert!(firsts.has_changed().expect("it lives"));
+    assert_eq!(live.tenants(), [TENANT]);
+    live.deliver(TENANT, LiveEvent::new("segment.left", Timestamp::EPOCH));
+    live.lost(TENANT, 7);
+    assert!(
+        matches!(changes.recv().await, Ok(Told::Change(event)) if event.kind == "segment.left")
+    );
+    assert_eq!(changes.recv().await, Ok(Told::Lost(7)));
+    assert_eq!(*relay.0.lock().expect("nobody panics with it"), ["profile.updated"]);
 }
 
 #[test]

@@ -1,17 +1,18 @@
-use impresario_http::PortError;
+//! Entities that are active on this node, and what can be done with one.
+
+use impresario_http::{Actor, PortError};
 use impresario_ids::{Id, Kind, ProfileId, QuarantineId, SegmentId, TenantId};
 use impresario_kernel::{Entity, EntityKey, EntityKind};
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
-use impresario_router::Failure;
 use impresario_segment::Segment;
 use impresario_tenant::Tenant;
 use serde_json::{Value, json};
 
-use super::{Admin, internal};
+use super::{Admin, failed};
 
 impl Admin {
-    pub(super) fn top_value(&self, kind: Option<&str>, limit: usize) -> Value {
+    pub(super) fn actors_value(&self, kind: Option<&str>, limit: usize) -> Value {
         let top = self.parts.host.top(kind, limit);
         let shown: Vec<Value> = top
             .into_iter()
@@ -31,23 +32,17 @@ impl Admin {
         json!({ "actors": shown })
     }
 
-    pub(super) async fn show_value(
-        &self,
-        tenant: TenantId,
-        kind: &str,
-        id: &str,
-    ) -> Result<Value, PortError> {
-        let key = key_of(tenant, kind, id)?;
-        let state = self.parts.host.show(key).await.map_err(|failure| match failure {
-            Failure::UnknownTenant => PortError::not_found("there is no such tenant"),
-            other => internal(other),
-        })?;
+    pub(super) async fn show_value(&self, actor: &Actor) -> Result<Value, PortError> {
+        let Actor { tenant, kind, id } = actor;
+        let key = key_of(*tenant, kind, id)?;
+        let state = self.parts.host.show(key).await.map_err(failed)?;
         let is_active = |info: &impresario_host::EntityInfo| info.key == key;
         let active = self.parts.host.top(Some(kind), usize::MAX).into_iter().find(is_active);
         Ok(json!({
             "tenant": tenant,
             "kind": kind,
             "id": id,
+            "node": self.parts.neighbours.me(),
             "partition": self.parts.host.partition_of(&key).0,
             "seq": active.as_ref().map(|info| info.seq),
             "pending": active.as_ref().map(|info| info.pending),
@@ -55,10 +50,34 @@ impl Admin {
             "state": state,
         }))
     }
+
+    pub(super) async fn passivate(&self, actor: &Actor) -> Result<Value, PortError> {
+        let _ = key_of(actor.tenant, &actor.kind, &actor.id)?;
+        Err(not_yet())
+    }
+
+    pub(super) fn quarantine(
+        &self,
+        actor: &Actor,
+        reason: String,
+        seconds: u64,
+    ) -> Result<Value, PortError> {
+        let _ = (key_of(actor.tenant, &actor.kind, &actor.id)?, reason, seconds);
+        Err(not_yet())
+    }
+
+    pub(super) fn release(&self, actor: &Actor) -> Result<Value, PortError> {
+        let _ = key_of(actor.tenant, &actor.kind, &actor.id)?;
+        Err(not_yet())
+    }
+}
+
+fn not_yet() -> PortError {
+    PortError::coded("unavailable", "this release cannot do that")
 }
 
 /// The address of an entity by the words of an operator.
-fn key_of(tenant: TenantId, kind: &str, id: &str) -> Result<EntityKey, PortError> {
+pub(super) fn key_of(tenant: TenantId, kind: &str, id: &str) -> Result<EntityKey, PortError> {
     match kind {
         "tenant" => of::<impresario_ids::TenantKind>(tenant, Tenant::KIND, id),
         "profile" => of::<impresario_ids::ProfileKind>(tenant, Profile::KIND, id),

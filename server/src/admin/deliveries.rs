@@ -1,5 +1,7 @@
 //! What became of webhook messages.
 
+use std::sync::Arc;
+
 use impresario_api::{Delivery, Page};
 use impresario_http::{PortError, SentDelivery};
 use impresario_ids::{EndpointId, MessageId, TenantId};
@@ -10,7 +12,7 @@ use super::rows::{from_hex, to_hex};
 use super::{Admin, internal};
 
 impl Admin {
-    pub(super) fn deliveries_page(
+    pub(super) async fn deliveries_page(
         &self,
         tenant: TenantId,
         endpoint: EndpointId,
@@ -18,9 +20,11 @@ impl Admin {
         limit: usize,
     ) -> Result<Page<Delivery>, PortError> {
         let before = cursor.map(|text| place(text, tenant, endpoint)).transpose()?;
-        let journal = self.parts.host.journal();
-        let found =
-            list_deliveries(&**journal, tenant, endpoint, before, limit).map_err(internal)?;
+        let reads = Arc::clone(&self.parts.reads);
+        let read = tokio::task::spawn_blocking(move || {
+            list_deliveries(&*reads, tenant, endpoint, before, limit)
+        });
+        let found = read.await.map_err(internal)?.map_err(internal)?;
         let next = if found.len() == limit {
             found.last().map(|(key, _)| to_hex(&key.to_bytes()))
         } else {
@@ -29,17 +33,18 @@ impl Admin {
         Ok(Page { items: found.iter().map(|(key, row)| shown(key, row)).collect(), next })
     }
 
-    pub(super) fn sent_delivery(
+    pub(super) async fn sent_delivery(
         &self,
         tenant: TenantId,
         endpoint: EndpointId,
         message: MessageId,
     ) -> Result<Option<SentDelivery>, PortError> {
-        let host = &self.parts.host;
-        let found =
-            find_delivery(&**host.journal(), tenant, endpoint, message).map_err(internal)?;
+        let reads = Arc::clone(&self.parts.reads);
+        let read =
+            tokio::task::spawn_blocking(move || find_delivery(&*reads, tenant, endpoint, message));
+        let found = read.await.map_err(internal)?.map_err(internal)?;
         let Some((key, row)) = found else { return Ok(None) };
-        let sent = open_delivery(host.vault(), &key, &row).map_err(internal)?;
+        let sent = open_delivery(self.parts.host.vault(), &key, &row).map_err(internal)?;
         Ok(Some(SentDelivery { kind: row.kind, body: sent.body }))
     }
 }

@@ -1,3 +1,8 @@
+//! This node: version, uptime, what is going on.
+
+use std::sync::Arc;
+
+use impresario_api::codes;
 use impresario_http::PortError;
 use impresario_ids::TenantId;
 use serde_json::{Value, json};
@@ -13,6 +18,7 @@ impl Admin {
             .map(|info| json!({ "kind": info.kind, "active": info.active, "down": info.down }))
             .collect();
         json!({
+            "node": self.parts.neighbours.me(),
             "version": env!("CARGO_PKG_VERSION"),
             "listen": self.parts.config.http.listen,
             "data": self.parts.config.node.data,
@@ -36,6 +42,12 @@ impl Admin {
     /// An error names the partitions that are out of service: they take no commit until the node is
     /// started again.
     pub(super) fn ready_value(&self) -> Result<Value, PortError> {
+        if self.parts.neighbours.is_cut_off() {
+            return Err(PortError {
+                code: &codes::UNAVAILABLE,
+                detail: "no majority of the cluster answers this node".to_owned(),
+            });
+        }
         let failed = self.parts.host.failed_partitions();
         match failed.iter().min_by_key(|(partition, _)| **partition) {
             None => Ok(json!({ "ready": true })),
@@ -61,6 +73,7 @@ impl Admin {
             })
             .collect();
         json!({
+            "node": self.parts.neighbours.me(),
             "log_bytes": stats.log_bytes,
             "log_syncs": stats.log_syncs,
             "batches": stats.batches,
@@ -68,12 +81,14 @@ impl Admin {
         })
     }
 
-    pub(super) fn tenants_value(
+    pub(super) async fn tenants_value(
         &self,
         after: Option<TenantId>,
         limit: usize,
     ) -> Result<Value, PortError> {
-        let tenants = self.parts.directory.tenants(after, limit).map_err(internal)?;
+        let directory = Arc::clone(&self.parts.directory);
+        let read = tokio::task::spawn_blocking(move || directory.tenants(after, limit));
+        let tenants = read.await.map_err(internal)?.map_err(internal)?;
         let shown: Vec<Value> = tenants
             .iter()
             .map(|(id, state)| {

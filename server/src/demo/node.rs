@@ -1,4 +1,5 @@
-//! The node of the tour: started in this process, stopped, started again.
+//! The node of the tour: started in this process, stopped, started again; or a cluster that runs
+//! already.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,26 +8,100 @@ use anyhow::{Context, Result};
 use impresario_config::Config;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::door::Door;
 use crate::client::Client;
 use crate::serve::{LogHandle, Running, ServeOptions, install_metrics};
 
 /// A node on a folder.
-pub(crate) struct Node {
+pub(crate) struct Own {
     data: PathBuf,
     listen: SocketAddr,
     metrics: PrometheusHandle,
     running: Option<Running>,
 }
 
+/// Nodes that run elsewhere.
+pub(crate) struct Elsewhere {
+    door: Door,
+    token_file: PathBuf,
+    token: String,
+}
+
+/// What the tour asks.
+pub(crate) enum Node {
+    Own(Box<Own>),
+    Elsewhere(Elsewhere),
+}
+
 impl Node {
     /// Starts a node on this folder.
     pub(crate) async fn start(data: &Path, listen: SocketAddr) -> Result<Self> {
-        let mut node =
-            Self { data: data.to_owned(), listen, metrics: install_metrics()?, running: None };
-        node.begin().await?;
-        Ok(node)
+        let data = data.to_owned();
+        let mut own = Own { data, listen, metrics: install_metrics()?, running: None };
+        own.begin().await?;
+        Ok(Self::Own(Box::new(own)))
     }
 
+    /// Uses the nodes at these addresses; the operator's token is in this file.
+    pub(crate) async fn elsewhere(urls: &[String], token_file: &Path) -> Result<Self> {
+        let token = std::fs::read_to_string(token_file)
+            .with_context(|| format!("cannot read {}", token_file.display()))?;
+        let door = Door::open(urls).await?;
+        let (token, token_file) = (token.trim().to_owned(), token_file.to_owned());
+        Ok(Self::Elsewhere(Elsewhere { door, token_file, token }))
+    }
+
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Elsewhere(_))
+    }
+
+    /// Stops it in order and starts it again on the same folder. A node that is not ours is left
+    /// alone.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.stop().await?;
+        match self {
+            Self::Own(own) => own.begin().await,
+            Self::Elsewhere(_) => Ok(()),
+        }
+    }
+
+    /// Stops it in order, if it is ours.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        let running = match self {
+            Self::Own(own) => own.running.take(),
+            Self::Elsewhere(_) => None,
+        };
+        match running {
+            Some(running) => Box::pin(running.stop()).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Own(own) => format!("http://{}", own.listen),
+            Self::Elsewhere(nodes) => format!("http://{}", nodes.door.address()),
+        }
+    }
+
+    pub(crate) fn token_file(&self) -> PathBuf {
+        match self {
+            Self::Own(own) => own.data.join("root-token"),
+            Self::Elsewhere(nodes) => nodes.token_file.clone(),
+        }
+    }
+
+    /// A caller with the root token.
+    pub(crate) fn root(&self) -> Result<Client> {
+        let token = match self {
+            Self::Own(own) => &own.running.as_ref().context("the node is not running")?.root_token,
+            Self::Elsewhere(nodes) => &nodes.token,
+        };
+        Client::new(&self.url(), token)
+    }
+}
+
+impl Own {
     async fn begin(&mut self) -> Result<()> {
         let mut config = Config::default();
         config.node.data.clone_from(&self.data);
@@ -42,33 +117,5 @@ impl Node {
         self.listen = running.address;
         self.running = Some(running);
         Ok(())
-    }
-
-    /// Stops it in order and starts it again on the same folder.
-    pub(crate) async fn restart(&mut self) -> Result<()> {
-        self.stop().await?;
-        self.begin().await
-    }
-
-    /// Stops it in order.
-    pub(crate) async fn stop(&mut self) -> Result<()> {
-        match self.running.take() {
-            Some(running) => Box::pin(running.stop()).await,
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.listen)
-    }
-
-    pub(crate) fn token_file(&self) -> PathBuf {
-        self.data.join("root-token")
-    }
-
-    /// A caller with the root token.
-    pub(crate) fn root(&self) -> Result<Client> {
-        let running = self.running.as_ref().context("the node is not running")?;
-        Client::new(&self.url(), &running.root_token)
     }
 }

@@ -1,7 +1,6 @@
 //! The scripted tour.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -50,23 +49,32 @@ pub(crate) struct Tour {
     /// Segment ids by name.
     pub(super) segments: BTreeMap<String, String>,
     seed: u64,
+    halfway: Option<String>,
     tenant: String,
 }
 
 impl Tour {
     /// Makes the shop and starts the node.
-    pub(crate) async fn begin(
-        screen: Screen,
-        data: &Path,
-        listen: SocketAddr,
-        seed: u64,
-    ) -> Result<Self> {
+    pub(crate) async fn begin(screen: Screen, data: &Path, args: &super::Args) -> Result<Self> {
+        let seed = args.seed;
         let shop = Shop::seeded(seed, SystemClock.now().as_ms());
         let totals = shop.totals();
-        screen.step("A node", "One program, one folder; no database, queue or cache beside it.");
-        let began = Instant::now();
-        let node = Node::start(data, listen).await?;
-        screen.note(&format!("listens at {} after {} ms", node.url(), began.elapsed().as_millis()));
+        let node = match &args.token_file {
+            Some(token) => {
+                screen.step("A cluster", "It runs already; each connection goes to another node.");
+                screen.note(&args.url.join("  "));
+                Node::elsewhere(&args.url, token).await?
+            }
+            None => {
+                let text = "One program, one folder; no database, queue or cache beside it.";
+                screen.step("A node", text);
+                let began = Instant::now();
+                let node = Node::start(data, args.listen).await?;
+                let ms = began.elapsed().as_millis();
+                screen.note(&format!("listens at {} after {ms} ms", node.url()));
+                node
+            }
+        };
         Ok(Self {
             node,
             screen,
@@ -79,6 +87,7 @@ impl Tour {
             totals,
             segments: BTreeMap::new(),
             seed,
+            halfway: args.halfway.clone(),
             tenant: String::new(),
         })
     }
@@ -201,7 +210,11 @@ impl Tour {
         let example = self.shop.message(order[order.len() / 2]);
         self.screen.asks("POST", "/v1/batch", Some(&example));
         let began = Instant::now();
-        for part in order.chunks(BATCH) {
+        let parts = order.len().div_ceil(BATCH);
+        for (number, part) in order.chunks(BATCH).enumerate() {
+            if number == parts / 2 {
+                self.halfway().await?;
+            }
             self.send(part).await?;
         }
         let took = began.elapsed().as_secs_f64();
@@ -210,6 +223,15 @@ impl Tour {
             grouped(order.len() as u64),
             order.len().div_ceil(BATCH),
         ));
+        Ok(())
+    }
+
+    /// Something happens in the middle of it.
+    async fn halfway(&self) -> Result<()> {
+        let Some(command) = &self.halfway else { return Ok(()) };
+        self.screen.note(&format!("half of it is sent; now: {command}"));
+        let status = tokio::process::Command::new("sh").args(["-c", command]).status().await;
+        ensure!(status.context("sh")?.success(), "`{command}` failed");
         Ok(())
     }
 

@@ -3,8 +3,11 @@
 use impresario_config::ConfigError;
 use impresario_http::ServeError;
 use impresario_redb::OpenError;
-use impresario_steward::IdentityError;
+use impresario_steward::{IdentityError, JoinError};
 use impresario_vault::{MasterKeyError, VaultError};
+use impresario_wire::{StartError, TlsError};
+
+use super::replicas::NotAlone;
 
 /// The code of the innermost cause that has one.
 #[must_use]
@@ -36,6 +39,24 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if cause.is::<IdentityError>() {
         return Some("identity_unusable");
+    }
+    if cause.is::<NotAlone>() {
+        return Some("not_alone");
+    }
+    if let Some(JoinError::Refused { code, .. }) = cause.downcast_ref::<JoinError>() {
+        // One of those that the cluster's rules give.
+        return impresario_placement::CODES.iter().find(|known| *known == code).copied();
+    }
+    if let Some(error) = cause.downcast_ref::<StartError>() {
+        return Some(match error {
+            StartError::Listen { .. } => "cannot_listen",
+            StartError::NotMine(_) | StartError::Tls(_) => "certificate_unusable",
+            StartError::Options(_) => "config_invalid",
+            StartError::ServesAlready | StartError::Gateway(_) => return None,
+        });
+    }
+    if cause.is::<TlsError>() {
+        return Some("certificate_unusable");
     }
     if cause.is::<ConfigError>() {
         return Some("config_invalid");

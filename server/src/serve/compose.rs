@@ -6,26 +6,37 @@ use std::time::Duration;
 
 use anyhow::Context;
 use impresario_config::Config;
+use impresario_consensus::Consensus;
 use impresario_host::clock::{Clock, SystemClock};
 use impresario_host::{Host, HostBuilder, HostParts, NoPolicy};
 use impresario_http::{AdminPort, Edge, EdgeParts, Live};
 use impresario_ids::{ProfileId, TenantId};
+use impresario_journal::Journal;
 use impresario_outbox::{Hook, Outbox, Parts};
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
-use impresario_router::{Failure, Router};
+use impresario_router::{ClusterReads, Directions, Failure, Gateway, ReadsHere, Router};
 use impresario_segment::Segment;
 use impresario_tenant::Tenant;
 use impresario_views::{Cursor, Directory, Views};
+use impresario_wire::Me;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::RngCore;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch as told};
 use tokio::task::JoinHandle;
 
-use super::meters::install_metrics;
+use super::compass::Compass;
+use super::member::Member;
+use super::meters::{install_metrics, record_on};
+use super::node::OpenNode;
 use super::policies::{Policies, SegmentPolicies, failure_of, tenant_state};
-use super::{LogHandle, OpenStore, secrets, watch};
+use super::{LogHandle, secrets, watch};
+use crate::across::keys::Keys;
+use crate::across::tenants::Tenants;
+use crate::across::{Tasks, live as live_across, settle};
 use crate::admin::{Admin, AdminParts};
+use crate::backup::{BackupParts, Backups};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -46,12 +57,26 @@ pub struct Running {
     pub address: SocketAddr,
     /// What operators authenticate with.
     pub root_token: String,
+    /// Which node of which cluster it is.
+    pub me: Me,
     is_tls: bool,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), impresario_http::ServeError>>,
-    outbox: Arc<Outbox>,
-    host: Host,
+    house: House,
     drain: Duration,
+}
+
+/// What runs behind the edge.
+#[derive(Debug)]
+struct House {
+    outbox: Arc<Outbox>,
+    backups: Backups,
+    host: Host,
+    keys: Arc<Keys>,
+    member: Option<Member>,
+    consensus: Consensus,
+    across: Option<Arc<ClusterReads>>,
+    tasks: Vec<Tasks>,
 }
 
 impl Running {
@@ -62,18 +87,187 @@ impl Running {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Stops: no new requests, open ones end; effects under way end; every entity is passivated;
-    /// the store closes.
+    /// Tells when and why this node must not go on; never, if it is alone.
+    #[must_use]
+    pub fn must_stop(&self) -> Option<told::Receiver<Option<String>>> {
+        self.house.member.as_ref().map(Member::must_stop)
+    }
+
+    /// Looks at the certificates between nodes again.
+    pub fn reload(&self) {
+        let Some(member) = &self.house.member else { return };
+        match member.wire.reload() {
+            Ok(true) => tracing::info!("new certificates between nodes are in use"),
+            Ok(false) => tracing::info!("the certificates between nodes are as before"),
+            Err(error) => {
+                tracing::error!(error = %error, "the certificates between nodes stay as they were");
+            }
+        }
+    }
+
+    /// Stops: what this node leads is handed over; no new requests, open ones end; effects under
+    /// way end; every entity is passivated; the store closes.
     ///
     /// # Errors
     /// If the edge failed.
     pub async fn stop(self) -> anyhow::Result<()> {
+        if let Some(member) = &self.house.member {
+            member.hand_over().await;
+        }
         // The edge may have ended by itself.
         let _ = self.shutdown.send(());
         let served = self.serving.await.context("the edge panicked")?;
-        self.outbox.stop(self.drain).await;
-        self.host.stop().await;
+        self.house.stop(self.drain).await;
         served.context("the edge failed")
+    }
+}
+
+impl House {
+    async fn stop(self, drain: Duration) {
+        // Their loops end with them.
+        drop(self.tasks);
+        self.backups.stop().await;
+        self.outbox.stop(drain).await;
+        drop(self.keys);
+        if let Some(across) = &self.across {
+            across.stop().await;
+        }
+        // Closes the store where nobody else holds it.
+        self.host.stop().await;
+        if let Some(member) = &self.member {
+            member.stop().await;
+        }
+        self.consensus.shutdown().await;
+    }
+}
+
+/// What a node is made of before it has an edge.
+struct Ground {
+    node: OpenNode,
+    /// The journal, reaching to other nodes where they decide.
+    reads: Arc<dyn Journal>,
+    across: Option<Arc<ClusterReads>>,
+    directions: Option<Arc<dyn Directions>>,
+    directory: Arc<Directory>,
+    views: Views,
+    live: Arc<Live>,
+    clock: Arc<dyn Clock>,
+    hook: Arc<Hook>,
+    tenants: Tenants,
+}
+
+impl Ground {
+    fn new(node: OpenNode) -> Self {
+        let config = &node.config;
+        let directions = node.member.as_ref().map(|member| {
+            let consensus = node.neighbours.consensus().clone();
+            let steward = member.steward.clone();
+            Arc::new(Compass { me: node.me.node, consensus, steward }) as Arc<dyn Directions>
+        });
+        let across = node.member.as_ref().zip(directions.as_ref()).map(|(member, directions)| {
+            Arc::new(ClusterReads::new(
+                Arc::clone(&node.journal),
+                member.calls(),
+                Arc::clone(directions),
+                config.router.reads.clone(),
+                Handle::current(),
+            ))
+        });
+        let reads = match &across {
+            Some(across) => Arc::clone(across) as Arc<dyn Journal>,
+            None => Arc::clone(&node.journal),
+        };
+        let directory = Arc::new(Directory::new(Arc::clone(&reads), Arc::clone(&node.vault)));
+        let views = Views::new(Arc::clone(&reads), Arc::clone(&node.vault));
+        let live = Arc::new(Live::new(config.http.live_buffer, config.http.subscribers_max));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let hook = Hook::new(config.node.partitions, config.outbox.queue_rows_max);
+        let tenants = Tenants::new(Arc::clone(&directory));
+        Self { node, reads, across, directions, directory, views, live, clock, hook, tenants }
+    }
+
+    async fn host(&self) -> anyhow::Result<Host> {
+        let (directory, views, live) = (&self.directory, &self.views, &self.live);
+        let mut seed = [0; 8];
+        fill_random(&mut seed);
+        let parts = HostParts {
+            journal: Arc::clone(&self.node.journal),
+            vault: Arc::clone(&self.node.vault),
+            clock: Arc::clone(&self.clock),
+            options: self.node.config.host.clone(),
+            seed: u64::from_le_bytes(seed),
+        };
+        let host = HostBuilder::new(parts)
+            .entity::<Tenant>(Arc::new(NoPolicy::default()), vec![self.tenants.observer()])
+            .entity::<Profile>(
+                Arc::new(Policies::new(Arc::clone(directory), views.clone())),
+                vec![watch::profiles(Arc::clone(live))],
+            )
+            .entity::<Segment>(
+                Arc::new(SegmentPolicies(Arc::clone(directory))),
+                vec![watch::segments(Arc::clone(live))],
+            )
+            .entity::<Quarantine>(Arc::new(NoPolicy::default()), Vec::new())
+            .hook(Arc::clone(&self.hook) as Arc<dyn impresario_host::CommitHook>)
+            .start()
+            .await;
+        host.context("the host does not start")
+    }
+
+    /// The way to entities; other nodes are answered from here on.
+    fn router(&self, host: &Host) -> Router {
+        let options = self.node.config.router.clone();
+        let (Some(member), Some(directions)) = (&self.node.member, &self.directions) else {
+            return Router::new(host.clone(), options);
+        };
+        let reads = ReadsHere::new(
+            Arc::clone(&self.node.journal),
+            Arc::clone(directions),
+            options.reads.clone(),
+        );
+        let router =
+            Router::clustered(host.clone(), options, member.calls(), Arc::clone(directions));
+        member.answer(Gateway::new(&router, Arc::clone(directions)).views(Arc::new(reads)));
+        router
+    }
+
+    async fn outbox(&self, host: &Host, router: &Router) -> anyhow::Result<Outbox> {
+        let config = &self.node.config;
+        let sender = impresario_webhooks::Sender::new(&config.webhooks)
+            .context("webhooks cannot be sent")?;
+        let (directory, views) = (Arc::clone(&self.directory), self.views.clone());
+        let (neighbours, keys) = (self.node.neighbours.clone(), Arc::clone(&self.node.keys));
+        let parts = Parts {
+            host: host.clone(),
+            router: router.clone(),
+            settle: settle::everywhere(neighbours, Arc::clone(&directory), host.clone()),
+            tenants: Arc::new(move |tenant: TenantId| tenant_state(&directory, tenant)),
+            profiles: Arc::new(move |tenant: TenantId, after: Option<ProfileId>, limit: usize| {
+                profile_ids(&views, tenant, after, limit)
+            }),
+            sender: Arc::new(sender),
+            is_gone: Arc::new(move |tenant| keys.is_gone(tenant)),
+            options: config.outbox.clone(),
+        };
+        let outbox = Outbox::start(parts, Arc::clone(&self.hook)).await;
+        outbox.context("the outbox does not start")
+    }
+
+    fn backups(&self, host: &Host) -> Backups {
+        let neighbours = self.node.neighbours.clone();
+        Backups::new(BackupParts {
+            cluster: self.node.me.cluster,
+            host: host.clone(),
+            hook: Arc::clone(&self.hook),
+            keys: Arc::clone(&self.node.keys),
+            config: self.node.config.clone(),
+            settle: settle::everywhere(
+                neighbours.clone(),
+                Arc::clone(&self.directory),
+                host.clone(),
+            ),
+            neighbours,
+        })
     }
 }
 
@@ -83,106 +277,71 @@ impl Running {
 /// If a part does not start; what was started before is dropped.
 pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
     let ServeOptions { config, logs, metrics } = options;
-    let store = OpenStore::open(&config).await?;
-    let root_token = secrets::root_token(&config.node.data)?;
     let metrics = metrics.map_or_else(install_metrics, Ok)?;
-
-    let directory = Arc::new(Directory::new(Arc::clone(&store.journal), Arc::clone(&store.vault)));
-    let views = Views::new(Arc::clone(&store.journal), Arc::clone(&store.vault));
-    let live = Arc::new(Live::new(config.http.live_buffer, config.http.subscribers_max));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let hook = Hook::new(config.node.partitions, config.outbox.queue_rows_max);
-
-    let host = host(&config, &store, &clock, (&directory, &views), &live, &hook).await?;
-    host.finish_erasures().await.context("an interrupted erasure cannot go on")?;
-    let router = Router::new(host.clone(), config.router.clone());
-    let outbox = Arc::new(outbox(&config, &host, &router, &directory, &views, hook).await?);
-    let admin: Arc<dyn AdminPort> = Arc::new(Admin::new(AdminParts {
+    let node = OpenNode::open(&config).await?;
+    let config = node.config.clone();
+    let root_token = secrets::root_token(&config.node.data)?;
+    let ground = Ground::new(node);
+    let host = ground.host().await?;
+    ground.node.keys.serve(host.clone());
+    let router = ground.router(&host);
+    let outbox = Arc::new(ground.outbox(&host, &router).await?);
+    let backups = ground.backups(&host);
+    let neighbours = &ground.node.neighbours;
+    let tasks = vec![
+        ground.tenants.start(neighbours, host.clone()),
+        live_across::start(Arc::clone(&ground.live), neighbours, config.http.live_buffer),
+        share_root(Arc::clone(&ground.node.keys), &root_token),
+        record_on(neighbours.consensus().clone(), Arc::clone(&ground.node.journal)),
+    ];
+    let admin = Admin::open(AdminParts {
         host: host.clone(),
         router: router.clone(),
         outbox: Arc::clone(&outbox),
-        directory: Arc::clone(&directory),
-        views: views.clone(),
-        live: Arc::clone(&live),
+        directory: Arc::clone(&ground.directory),
+        views: ground.views.clone(),
+        live: Arc::clone(&ground.live),
         config: config.clone(),
         logs,
-    }));
+        neighbours: neighbours.clone(),
+        reads: Arc::clone(&ground.reads),
+        wire: ground.node.member.as_ref().map(|member| Arc::clone(&member.wire)),
+        metrics: metrics.clone(),
+        keys: Arc::clone(&ground.node.keys),
+        backups: backups.clone(),
+    })?;
+    let admin: Arc<dyn AdminPort> = Arc::new(admin);
+    let clock = Arc::clone(&ground.clock);
+    let root_token_hash = *blake3::hash(root_token.as_bytes()).as_bytes();
+    let roots = Arc::clone(&ground.node.keys);
     let parts = EdgeParts {
         router,
-        views,
-        directory,
-        live,
+        views: ground.views.clone(),
+        directory: Arc::clone(&ground.directory),
+        live: Arc::clone(&ground.live),
         admin,
         clock: Arc::new(move || clock.now()),
         random: Arc::new(fill_random),
         options: config.http.clone(),
         metrics,
-        root_token_hash: *blake3::hash(root_token.as_bytes()).as_bytes(),
+        root_token_hash,
+        root_tokens: Arc::new(move |hash| roots.is_root(hash)),
         quota_file: Some(config.node.data.join("request-counts")),
     };
-    listen(&config, parts, root_token, outbox, host)
+    backups.start();
+    let consensus = neighbours.consensus().clone();
+    let across = ground.across.clone();
+    let OpenNode { me, keys, member, .. } = ground.node;
+    let house = House { outbox, backups, host, keys, member, consensus, across, tasks };
+    listen(&config, parts, root_token, me, house)
 }
 
-async fn host(
-    config: &Config,
-    store: &OpenStore,
-    clock: &Arc<dyn Clock>,
-    (directory, views): (&Arc<Directory>, &Views),
-    live: &Arc<Live>,
-    hook: &Arc<Hook>,
-) -> anyhow::Result<Host> {
-    let mut seed = [0; 8];
-    fill_random(&mut seed);
-    let parts = HostParts {
-        journal: Arc::clone(&store.journal),
-        vault: Arc::clone(&store.vault),
-        clock: Arc::clone(clock),
-        options: config.host.clone(),
-        seed: u64::from_le_bytes(seed),
-    };
-    let host = HostBuilder::new(parts)
-        .entity::<Tenant>(
-            Arc::new(NoPolicy::default()),
-            vec![watch::tenants(Arc::clone(directory))],
-        )
-        .entity::<Profile>(
-            Arc::new(Policies::new(Arc::clone(directory), views.clone())),
-            vec![watch::profiles(Arc::clone(live))],
-        )
-        .entity::<Segment>(
-            Arc::new(SegmentPolicies(Arc::clone(directory))),
-            vec![watch::segments(Arc::clone(live))],
-        )
-        .entity::<Quarantine>(Arc::new(NoPolicy::default()), Vec::new())
-        .hook(Arc::clone(hook) as Arc<dyn impresario_host::CommitHook>)
-        .start()
-        .await;
-    host.context("the host does not start")
-}
-
-async fn outbox(
-    config: &Config,
-    host: &Host,
-    router: &Router,
-    directory: &Arc<Directory>,
-    views: &Views,
-    hook: Arc<Hook>,
-) -> anyhow::Result<Outbox> {
-    let sender =
-        impresario_webhooks::Sender::new(&config.webhooks).context("webhooks cannot be sent")?;
-    let directory = Arc::clone(directory);
-    let views = views.clone();
-    let parts = Parts {
-        host: host.clone(),
-        router: router.clone(),
-        tenants: Arc::new(move |tenant: TenantId| tenant_state(&directory, tenant)),
-        profiles: Arc::new(move |tenant: TenantId, after: Option<ProfileId>, limit: usize| {
-            profile_ids(&views, tenant, after, limit)
-        }),
-        sender: Arc::new(sender),
-        options: config.outbox.clone(),
-    };
-    Outbox::start(parts, hook).await.context("the outbox does not start")
+/// Makes this node's root token good at the others too.
+fn share_root(keys: Arc<Keys>, token: &str) -> Tasks {
+    let hash = *blake3::hash(token.as_bytes()).as_bytes();
+    let tasks = Tasks::default();
+    tasks.spawn(async move { keys.share_root(hash).await });
+    tasks
 }
 
 /// One page of a walk over a tenant's profiles.
@@ -201,8 +360,8 @@ fn listen(
     config: &Config,
     parts: EdgeParts,
     root_token: String,
-    outbox: Arc<Outbox>,
-    host: Host,
+    me: Me,
+    house: House,
 ) -> anyhow::Result<Running> {
     let bound = impresario_http::bind(Edge::new(parts)).context("the edge does not listen")?;
     let address = bound.address();
@@ -212,17 +371,9 @@ fn listen(
         let _ = stopped.await;
     }));
     let drain = Duration::from_millis(config.http.drain_ms);
-    tracing::info!(%address, data = %config.node.data.display(), "listening");
-    Ok(Running {
-        address,
-        root_token,
-        is_tls: config.http.tls.is_some(),
-        shutdown,
-        serving,
-        outbox,
-        host,
-        drain,
-    })
+    let is_tls = config.http.tls.is_some();
+    tracing::info!(%address, node = %me.node, data = %config.node.data.display(), "listening");
+    Ok(Running { address, root_token, me, is_tls, shutdown, serving, house, drain })
 }
 
 /// Fills with bytes of this thread's generator: cryptographically strong, seeded and reseeded by the

@@ -1,7 +1,15 @@
 //! The process's metrics.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::Context;
+use impresario_consensus::Consensus;
+use impresario_journal::Journal;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::across::Tasks;
+use crate::admin::record_metrics;
 
 /// Bounds of every histogram of seconds: from what a turn takes to what a client waits.
 const SECONDS: &[f64] = &[
@@ -23,4 +31,19 @@ pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
         .context("the bounds of a histogram are wrong")?
         .install_recorder()
         .context("this process has another recorder of metrics")
+}
+
+/// How often what is not counted where it happens is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Keeps the gauges of this node's partitions up to date, until what is given is dropped.
+pub(crate) fn record_on(consensus: Consensus, journal: Arc<dyn Journal>) -> Tasks {
+    let tasks = Tasks::default();
+    tasks.spawn(async move {
+        loop {
+            record_metrics(&consensus, &*journal);
+            tokio::time::sleep(LOOK).await;
+        }
+    });
+    tasks
 }

@@ -4,6 +4,11 @@
 //! The number is read from one counter per partition, at most once in [`COUNTED_EVERY`] for each
 //! tenant (and at each change of the tenant): an event costs a look at the clock. So a tenant may get
 //! past its limit by what begins within that time, and no further.
+//!
+//! Where other nodes lead some of the partitions, the number comes from them in the background, and
+//! the last one that is known counts until then: on each node a tenant may get past its limit by what
+//! begins within that time and one answer more, in all its first moments on a node by what begins
+//! until the first answer, and while a partition has no leader by what begins in the others.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,8 +22,11 @@ use impresario_tenant::State;
 use impresario_tenant::webhook::EVENT_TYPES;
 use impresario_views::{Directory, ViewError, Views};
 
+mod heads;
 #[cfg(test)]
 mod tests;
+
+use heads::{Counted, Heads};
 
 /// How old the number of a tenant's profiles may be.
 const COUNTED_EVERY: Duration = Duration::from_secs(1);
@@ -27,7 +35,7 @@ const COUNTED_EVERY: Duration = Duration::from_secs(1);
 /// no longer is.
 pub(crate) struct Policies {
     directory: Arc<Directory>,
-    views: Views,
+    heads: Heads,
     made: DashMap<TenantId, Made>,
 }
 
@@ -35,39 +43,36 @@ pub(crate) struct Policies {
 struct Made {
     state: Arc<State>,
     policy: Arc<Policy>,
-    counted: Instant,
+    counted: Counted,
+    at: Instant,
 }
 
 impl Policies {
     pub(crate) fn new(directory: Arc<Directory>, views: Views) -> Self {
-        Self { directory, views, made: DashMap::new() }
+        Self { directory, heads: Heads::new(views, COUNTED_EVERY), made: DashMap::new() }
     }
 
     fn at(&self, tenant: TenantId, now: Instant) -> Result<Arc<Policy>, Failure> {
         let state = tenant_state(&self.directory, tenant)?;
         let known = match self.made.get(&tenant) {
             Some(made) if Arc::ptr_eq(&made.state, &state) => {
-                if now.saturating_duration_since(made.counted) < COUNTED_EVERY {
+                let age = now.saturating_duration_since(made.at);
+                if age < COUNTED_EVERY && !made.counted.is_old() {
                     return Ok(Arc::clone(&made.policy));
                 }
                 Some(Arc::clone(&made.policy))
             }
             Some(_) | None => None,
         };
-        let full = self.full(tenant, &state)?;
+        let counted = self.heads.count(tenant, now).map_err(failure_of)?;
+        let limit = state.limits().profiles;
+        let full = counted.count.is_some_and(|have| have >= limit).then_some(limit);
         let policy = match known {
             Some(policy) if policy.profiles_full() == full => policy,
             Some(_) | None => Arc::new(policy_of(&state, full)),
         };
-        self.made.insert(tenant, Made { state, policy: Arc::clone(&policy), counted: now });
+        self.made.insert(tenant, Made { state, policy: Arc::clone(&policy), counted, at: now });
         Ok(policy)
-    }
-
-    /// The limit of profiles, if the tenant has as many.
-    fn full(&self, tenant: TenantId, state: &State) -> Result<Option<u64>, Failure> {
-        let limit = state.limits().profiles;
-        let have = self.views.profiles_total(tenant).map_err(failure_of)?;
-        Ok((have >= limit).then_some(limit))
     }
 }
 
@@ -95,7 +100,11 @@ pub(crate) fn tenant_state(directory: &Directory, tenant: TenantId) -> Result<Ar
 
 /// What a failed read means to whoever asked.
 pub(crate) fn failure_of(error: ViewError) -> Failure {
-    Failure::Damaged(error.to_string())
+    if error.code() == "unavailable" {
+        Failure::Unavailable(error.to_string())
+    } else {
+        Failure::Damaged(error.to_string())
+    }
 }
 
 fn policy_of(state: &State, full: Option<u64>) -> Policy {

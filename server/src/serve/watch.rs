@@ -8,14 +8,7 @@ use impresario_ids::{ProfileId, SegmentId};
 use impresario_kernel::Timestamp;
 use impresario_profile::{Event, Profile};
 use impresario_segment::Segment;
-use impresario_tenant::Tenant;
-use impresario_views::Directory;
 use serde_json::json;
-
-/// Keeps the directory true.
-pub(crate) fn tenants(directory: Arc<Directory>) -> Observer<Tenant> {
-    Arc::new(move |committed: &Committed<'_, Tenant>| directory.invalidate(committed.key.tenant))
-}
 
 /// Publishes changes of profiles.
 pub(crate) fn profiles(live: Arc<Live>) -> Observer<Profile> {

@@ -2,9 +2,9 @@
 
 use std::pin::Pin;
 
-use super::print;
 use super::session::{Fail, Output, Session};
-use super::{node, people, tenants, words};
+use super::{actors, backups, cluster, confirm, node, partitions, people, print, rows, tenants};
+use super::{watch, words};
 
 /// What a command does with the words after its name.
 pub(crate) type Handler = for<'a> fn(&'a Session, &'a [String]) -> Doing<'a>;
@@ -21,6 +21,17 @@ pub(crate) struct Command {
     pub(crate) about: &'static str,
     pub(crate) example: &'static str,
     pub(crate) run: Handler,
+    /// What is at stake, if that is asked about before it is done.
+    pub(crate) risk: Option<Risk>,
+}
+
+/// What a command puts at stake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Risk {
+    /// It can be set right afterwards.
+    Mild(&'static str),
+    /// There is no way back: the first word is asked for again.
+    Grave(&'static str),
 }
 
 impl Command {
@@ -31,7 +42,19 @@ impl Command {
         example: &'static str,
         run: Handler,
     ) -> Self {
-        Self { name, takes, about, example, run }
+        Self { name, takes, about, example, run, risk: None }
+    }
+
+    /// Asked about first.
+    pub(crate) const fn risks(mut self, what: &'static str) -> Self {
+        self.risk = Some(Risk::Mild(what));
+        self
+    }
+
+    /// Asked about first, with the name of what it is done to.
+    pub(crate) const fn ends(mut self, what: &'static str) -> Self {
+        self.risk = Some(Risk::Grave(what));
+        self
     }
 
     /// How many words it takes, at least and at most.
@@ -48,15 +71,32 @@ impl Command {
 
 /// All commands, in the order of the help.
 pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
-    [node::COMMANDS, tenants::COMMANDS, people::COMMANDS].into_iter().flatten()
+    [
+        cluster::COMMANDS,
+        partitions::COMMANDS,
+        node::COMMANDS,
+        actors::COMMANDS,
+        rows::COMMANDS,
+        backups::COMMANDS,
+        tenants::COMMANDS,
+        people::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
-/// Does what a line says.
-pub(crate) async fn execute(session: &Session, line: &str) -> Result<(), Fail> {
+/// A command that was written rightly, and the words after its name.
+pub(crate) struct Ready {
+    command: &'static Command,
+    words: Vec<String>,
+}
+
+/// Reads a line. `None` if it says nothing, or was help, which is written at once.
+pub(crate) fn read(line: &str) -> Result<Option<Ready>, Fail> {
     let words = words::split(line).map_err(Fail::Usage)?;
     match words.first().map(String::as_str) {
-        None => return Ok(()),
-        Some("help" | "?") => return help(&words[1..]),
+        None => return Ok(None),
+        Some("help" | "?") => return help(&words[1..]).map(|()| None),
         Some(_) => {}
     }
     let (command, rest) = find(&words)?;
@@ -68,15 +108,43 @@ pub(crate) async fn execute(session: &Session, line: &str) -> Result<(), Fail> {
             command.example
         )));
     }
-    // Boxed: the largest command decides, and few are so large.
-    let output = (command.run)(session, rest).await?;
-    output.print(session.json);
+    Ok(Some(Ready { command, words: rest.to_vec() }))
+}
+
+impl Ready {
+    /// Asks whether it is meant, if much is at stake.
+    pub(crate) async fn confirm(&self, session: &Session) -> Result<(), Fail> {
+        match self.command.risk {
+            None => Ok(()),
+            Some(risk) => confirm::ask(session, self.command.name, risk, &self.words).await,
+        }
+    }
+
+    pub(crate) async fn run(&self, session: &Session) -> Result<Output, Fail> {
+        (self.command.run)(session, &self.words).await
+    }
+
+    /// Whether it can be repeated without doing anything.
+    pub(crate) fn can_be_watched(&self) -> bool {
+        self.command.risk.is_none() && !["tail", "tenants export"].contains(&self.command.name)
+    }
+}
+
+/// Does what a line says. `watch [seconds] COMMAND` repeats it.
+pub(crate) async fn execute(session: &Session, line: &str) -> Result<(), Fail> {
+    if let Some((every, line)) = watch::asked(line)? {
+        return watch::run(session, line, every).await;
+    }
+    let Some(ready) = read(line)? else { return Ok(()) };
+    ready.confirm(session).await?;
+    let output = ready.run(session).await?;
+    output.lines(session.json).iter().for_each(|line| print::line(line));
     Ok(())
 }
 
 /// The command that the words begin with, and the words after it. A group's name alone means its
-/// list.
-fn find(words: &[String]) -> Result<(&'static Command, &[String]), Fail> {
+/// list or its status.
+pub(crate) fn find(words: &[String]) -> Result<(&'static Command, &[String]), Fail> {
     let [first, rest @ ..] = words else { return Err(Fail::Usage("nothing was asked".to_owned())) };
     if let Some(second) = rest.first()
         && let Some(command) = all().find(|command| command.name == format!("{first} {second}"))
@@ -86,9 +154,11 @@ fn find(words: &[String]) -> Result<(&'static Command, &[String]), Fail> {
     if let Some(command) = all().find(|command| command.name == first) {
         return Ok((command, rest));
     }
-    let list = format!("{first} list");
-    if let Some(command) = all().find(|command| command.name == list && rest.is_empty()) {
-        return Ok((command, rest));
+    for more in ["list", "status"] {
+        let name = format!("{first} {more}");
+        if let Some(command) = all().find(|command| command.name == name && rest.is_empty()) {
+            return Ok((command, rest));
+        }
     }
     Err(Fail::Usage(unknown(words)))
 }
@@ -130,38 +200,22 @@ fn help(words: &[String]) -> Result<(), Fail> {
         print::facts(&lines);
         print::line("");
         print::facts(&[
+            ("watch [seconds] COMMAND", "repeat a command and redraw; control-C ends it"),
             ("help COMMAND", "more about a command, with an example"),
             ("exit", "or control-D: leave"),
         ]);
-        print::line("\nA <tenant> is an id (ten_…) or the tenant's name.");
+        print::line("\nA <tenant> is an id (ten_…) or the tenant's name, a <node> is node-2 or 2.");
         return Ok(());
     }
     for command in found {
         print::line(&command.usage());
         print::line(&format!("  {}", command.about));
+        if let Some(Risk::Mild(what) | Risk::Grave(what)) = command.risk {
+            print::line(&format!("  asks first: {what}"));
+        }
         print::line(&format!("  for example: {}", command.example));
     }
     Ok(())
-}
-
-/// What may stand where the line ends: names of commands.
-pub(crate) fn completions(line: &str) -> Vec<String> {
-    let line = line.trim_start();
-    let mut found: Vec<String> = all()
-        .map(|command| command.name)
-        .chain(["help", "exit"])
-        .filter(|name| name.starts_with(line))
-        .map(|name| {
-            // One word at a time.
-            let end = name[line.len()..].find(' ').map_or(name.len(), |blank| line.len() + blank);
-            name[..end].to_owned()
-        })
-        .collect();
-    if let Some(asked) = line.strip_prefix("help ") {
-        found = completions(asked).into_iter().map(|name| format!("help {name}")).collect();
-    }
-    found.dedup();
-    found
 }
 
 #[cfg(test)]
@@ -187,8 +241,11 @@ mod tests {
     #[test]
     fn commands_are_found_by_one_or_two_words() {
         check("nodes", "nodes", &[]);
-        check("top profile 5", "top", &["profile", "5"]);
+        check("top 5", "top", &["5"]);
         check("tenants", "tenants list", &[]);
+        check("cluster", "cluster status", &[]);
+        check("partitions", "partitions", &[]);
+        check("partition move 3 node-1 node-4", "partition move", &["3", "node-1", "node-4"]);
         check("tenants show Shop", "tenants show", &["Shop"]);
         check("dead-letters replay 00ff", "dead-letters replay", &["00ff"]);
     }
@@ -204,6 +261,7 @@ mod tests {
         refused("nods", "did you mean \"nodes\"");
         refused("tenant list", "did you mean \"tenants list\"");
         refused("tenants drop x", "tenants show");
+        refused("node", "node drain");
         refused("make coffee", "`help` lists them");
     }
 
@@ -225,11 +283,21 @@ mod tests {
     }
 
     #[test]
-    fn completion_goes_word_by_word() {
-        assert_eq!(completions("no"), ["nodes"]);
-        assert_eq!(completions("ten"), ["tenants"]);
-        assert!(completions("tenants s").contains(&"tenants show".to_owned()));
-        assert_eq!(completions("help no"), ["help nodes"]);
-        assert_eq!(completions("nothing"), Vec::<String>::new());
+    fn what_cannot_be_undone_has_a_name_to_ask_for() {
+        for command in all() {
+            if let Some(Risk::Grave(_)) = command.risk {
+                assert!(command.takes.starts_with('<'), "{}", command.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_guide_shows_every_command() {
+        const GUIDE: &str = include_str!("../../../docs/operations/shell.md");
+        for command in all() {
+            let usage = format!("`{}`", command.usage());
+            assert!(GUIDE.contains(&usage), "docs/operations/shell.md lacks {usage}");
+            assert!(GUIDE.contains(&format!("impresario> {}", command.name)), "{}", command.name);
+        }
     }
 }

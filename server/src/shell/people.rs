@@ -1,11 +1,10 @@
 //! Profiles and segments of a tenant.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::command::Command;
 use super::print;
-use super::session::{Fail, Output, Session, number};
-use super::table::{Table, facts};
+use super::session::{Fail, Output, Part, Session, number};
 use crate::client::segment;
 
 const ROWS_MAX: usize = 500;
@@ -115,25 +114,20 @@ async fn find(session: &Session, words: &[String]) -> Result<Output, Fail> {
 async fn show(session: &Session, words: &[String]) -> Result<Output, Fail> {
     let path = format!("/api/v1/profiles/{}", segment(&words[1]));
     let raw = session.of(&words[0]).await?.get(&path, &[]).await?;
-    if session.json {
-        return Ok(Output::Facts(raw));
-    }
-    let mut shown = raw;
+    let mut shown = raw.clone();
     let mut take = |name: &str| {
         let members = shown.as_object_mut();
-        members.and_then(|members| members.remove(name)).unwrap_or_default()
+        let rows = members.and_then(|members| members.remove(name)).unwrap_or_default();
+        rows.as_array().cloned().unwrap_or_default()
     };
-    let (counters, recent) = (take("counters"), take("recent"));
-    take("sessions");
-    print::facts(
-        &facts(&shown).into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>(),
-    );
-    print::line("");
-    let rows = |value: Value| value.as_array().cloned().unwrap_or_default();
-    Table::of(COUNTERS, &rows(counters)).print();
-    print::line("");
-    let recent: Vec<Value> = rows(recent).into_iter().take(10).collect();
-    Ok(Output::list(json!({ "recent": recent }), "recent", &[("LATELY", "at"), ("EVENT", "name")]))
+    let (counters, recent, _) = (take("counters"), take("recent"), take("sessions"));
+    let recent: Vec<Value> = recent.into_iter().take(10).collect();
+    let parts = vec![
+        Part::Facts(shown),
+        Part::List("", counters, COUNTERS),
+        Part::List("", recent, &[("LATELY", "at"), ("EVENT", "name")]),
+    ];
+    Ok(Output::Parts { raw, parts })
 }
 
 async fn timeline(session: &Session, words: &[String]) -> Result<Output, Fail> {

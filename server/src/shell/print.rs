@@ -15,14 +15,26 @@ pub(crate) fn error(text: &str) {
 
 /// Writes names and values, the values below each other.
 pub(crate) fn facts<N: AsRef<str>, V: AsRef<str>>(facts: &[(N, V)]) {
+    fact_lines(facts).iter().for_each(|text| line(text));
+}
+
+/// Names and values, the values below each other.
+pub(crate) fn fact_lines<N: AsRef<str>, V: AsRef<str>>(facts: &[(N, V)]) -> Vec<String> {
     let width = facts.iter().map(|(name, _)| name.as_ref().chars().count()).max().unwrap_or(0);
+    let mut out = Vec::new();
     for (name, value) in facts {
         let mut lines = value.as_ref().lines();
-        line(&format!("  {:width$}  {}", name.as_ref(), lines.next().unwrap_or_default()));
-        for more in lines {
-            line(&format!("  {:width$}  {more}", ""));
-        }
+        let first = lines.next().unwrap_or_default();
+        out.push(format!("  {:width$}  {first}", name.as_ref()).trim_end().to_owned());
+        out.extend(lines.map(|more| format!("  {:width$}  {more}", "")));
     }
+    out
+}
+
+/// What the clock on the wall says, for screens that are redrawn.
+#[expect(clippy::disallowed_methods, reason = "a screen shows when it was drawn")]
+pub(crate) fn time_of_day() -> String {
+    jiff::Zoned::now().strftime("%H:%M:%S").to_string()
 }
 
 /// Digits in groups of three.

@@ -10,14 +10,18 @@ use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::{Config, Editor};
 use rustyline::{Helper, Highlighter, Validator};
+use tokio::runtime::Handle;
 
+use super::complete::{LiveNames, complete};
 use super::session::Session;
 use super::{command, explain, print};
 
 const HISTORY_MAX: usize = 1_000;
 
-#[derive(Debug, Default, Helper, Highlighter, Validator)]
-struct Help;
+#[derive(Helper, Highlighter, Validator)]
+struct Help {
+    names: LiveNames,
+}
 
 impl Completer for Help {
     type Candidate = String;
@@ -28,7 +32,7 @@ impl Completer for Help {
         position: usize,
         _: &rustyline::Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok((0, command::completions(&line[..position])))
+        Ok((0, complete(&line[..position], &|names| self.names.of(names))))
     }
 }
 
@@ -50,7 +54,7 @@ impl Hinter for Help {
 pub(crate) async fn run(session: Session) -> Result<ExitCode> {
     let config = Config::builder().max_history_size(HISTORY_MAX)?.auto_add_history(true).build();
     let mut editor: Editor<Help, DefaultHistory> = Editor::with_config(config)?;
-    editor.set_helper(Some(Help));
+    editor.set_helper(Some(Help { names: LiveNames::new(session.clone(), Handle::current()) }));
     let history = history_file();
     if let Some(file) = &history {
         // There is none before the first time.

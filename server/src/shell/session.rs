@@ -10,6 +10,10 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     /// Whether answers are written as the server's JSON.
     pub(crate) json: bool,
+    /// Whether everything is meant as it is written.
+    pub(crate) yes: bool,
+    /// Whether somebody is there to be asked.
+    pub(crate) by_hand: bool,
 }
 
 /// Why a command was not done.
@@ -27,26 +31,38 @@ impl From<CallError> for Fail {
     }
 }
 
+/// Names of a table's columns, and where in a row their values are.
+pub(crate) type Columns = &'static [(&'static str, &'static str)];
+
 /// What a command answers.
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
     /// Names and values.
     Facts(Value),
     /// A list: the whole document, the entries, and what to show of them.
-    List { raw: Value, rows: Vec<Value>, columns: &'static [(&'static str, &'static str)] },
+    List { raw: Value, rows: Vec<Value>, columns: Columns },
     /// It is done: the document, and that in words.
     Done(Value, String),
+    /// A document that is shown in several parts.
+    Parts { raw: Value, parts: Vec<Part> },
     /// Everything was written already.
     Nothing,
 }
 
+/// A part of an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// Names and values; those without a value are left out.
+    Facts(Value),
+    /// A list under a heading; left out if it is empty.
+    List(&'static str, Vec<Value>, Columns),
+    /// Lines as they are.
+    Lines(Vec<String>),
+}
+
 impl Output {
     /// The entries under a member of the document.
-    pub(crate) fn list(
-        raw: Value,
-        member: &str,
-        columns: &'static [(&'static str, &'static str)],
-    ) -> Self {
+    pub(crate) fn list(raw: Value, member: &str, columns: Columns) -> Self {
         let rows = lookup(&raw, member).as_array().cloned().unwrap_or_default();
         Self::List { raw, rows, columns }
     }
@@ -55,32 +71,80 @@ impl Output {
         Self::Done(raw, words.into())
     }
 
-    pub(crate) fn print(&self, json: bool) {
+    /// What to write.
+    pub(crate) fn lines(&self, json: bool) -> Vec<String> {
         match self {
-            Self::Nothing => {}
-            Self::Facts(raw) | Self::List { raw, .. } | Self::Done(raw, _) if json => {
-                print::line(&raw.to_string());
+            Self::Nothing => Vec::new(),
+            Self::Facts(raw)
+            | Self::List { raw, .. }
+            | Self::Done(raw, _)
+            | Self::Parts { raw, .. }
+                if json =>
+            {
+                vec![raw.to_string()]
             }
-            Self::Facts(raw) => print::facts(&facts(raw)),
+            Self::Facts(raw) => print::fact_lines(&facts(raw)),
             Self::List { rows, columns, raw } => {
-                Table::of(columns, rows).print();
+                let mut lines = Table::of(columns, rows).lines_or_none();
                 if lookup(raw, "next").is_string() {
-                    print::line("(there are more)");
+                    lines.push("(there are more)".to_owned());
                 }
+                lines.extend(missing(raw));
+                lines
             }
-            Self::Done(_, words) => print::line(words),
+            Self::Done(_, words) => vec![words.clone()],
+            Self::Parts { parts, raw } => {
+                let mut lines = Vec::new();
+                for part in parts.iter().map(Part::lines).filter(|part| !part.is_empty()) {
+                    if !lines.is_empty() {
+                        lines.push(String::new());
+                    }
+                    lines.extend(part);
+                }
+                lines.extend(missing(raw));
+                lines
+            }
         }
     }
+}
+
+impl Part {
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Facts(value) => {
+                let said = facts(value).into_iter().filter(|(_, value)| !value.is_empty());
+                print::fact_lines(&said.collect::<Vec<_>>())
+            }
+            Self::List(_, rows, _) if rows.is_empty() => Vec::new(),
+            Self::List(heading, rows, columns) => {
+                let heading = (!heading.is_empty()).then(|| (*heading).to_owned());
+                heading.into_iter().chain(Table::of(columns, rows).lines()).collect()
+            }
+            Self::Lines(lines) => lines.clone(),
+        }
+    }
+}
+
+/// Who could not answer, so that a list is not taken for the whole.
+fn missing(raw: &Value) -> Vec<String> {
+    let named = |member: &str, what: &str, name: &str| {
+        let rows = lookup(raw, member).as_array().cloned().unwrap_or_default();
+        rows.into_iter()
+            .map(|row| {
+                let why = row["error"].as_str().unwrap_or("no answer").to_owned();
+                format!("(without {what}{}: {why})", row[name])
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut lines = named("unreachable", "node-", "node");
+    lines.extend(named("unreadable_partitions", "partition ", "partition"));
+    lines
 }
 
 /// Tenants that are looked through for a name, at most.
 const NAMES_MAX: usize = 10_000;
 
 impl Session {
-    pub(crate) fn new(client: Client, json: bool) -> Self {
-        Self { client, json }
-    }
-
     /// The id of a tenant that was named by its id or by its name.
     pub(crate) async fn tenant(&self, text: &str) -> Result<String, Fail> {
         if text.starts_with("ten_") {
@@ -139,5 +203,37 @@ pub(crate) fn number(word: Option<&String>, default: usize, max: usize) -> Resul
     match word.parse::<usize>() {
         Ok(number) if (1..=max).contains(&number) => Ok(number.to_string()),
         _ => Err(Fail::Usage(format!("{word:?} is not a number from 1 to {max}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_says_who_is_missing() {
+        let raw = json!({
+            "rows": [{ "a": 1 }],
+            "unreachable": [{ "node": 3, "error": "not sent: gone" }],
+            "unreadable_partitions": [{ "partition": 7, "error": "nobody decides" }],
+        });
+        assert_eq!(
+            Output::list(raw, "rows", &[("A", "a")]).lines(false),
+            ["A", "1", "(without node-3: not sent: gone)", "(without partition 7: nobody decides)"]
+        );
+    }
+
+    #[test]
+    fn parts_are_set_apart_and_empty_ones_left_out() {
+        let parts = vec![
+            Part::Facts(json!({ "a": 1, "b": null })),
+            Part::List("EMPTY", Vec::new(), &[("X", "x")]),
+            Part::List("ROWS", vec![json!({ "x": 2 })], &[("X", "x")]),
+        ];
+        let output = Output::Parts { raw: json!({}), parts };
+        assert_eq!(output.lines(false), ["  a  1", "", "ROWS", "X", "2"]);
+        assert_eq!(output.lines(true), ["{}"]);
     }
 }

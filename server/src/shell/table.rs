@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use super::print;
-
 /// Rows below a line of names. A column of numbers is aligned at the right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
@@ -63,14 +61,9 @@ impl Table {
         (width.unwrap_or(0), numbers)
     }
 
-    pub(crate) fn print(&self) {
-        if self.rows.is_empty() {
-            print::line("(none)");
-            return;
-        }
-        for line in self.lines() {
-            print::line(&line);
-        }
+    /// The lines, or that there is nothing.
+    pub(crate) fn lines_or_none(&self) -> Vec<String> {
+        if self.rows.is_empty() { vec!["(none)".to_owned()] } else { self.lines() }
     }
 }
 

@@ -41,7 +41,8 @@ pub(crate) const COMMANDS: &[Command] = &[
                 Ok(changed(raw, format!("{id} is suspended")))
             })
         },
-    ),
+    )
+    .risks("The tenant's keys are refused until it is resumed."),
     Command::new(
         "tenants resume",
         "<tenant>",
@@ -79,18 +80,13 @@ pub(crate) const COMMANDS: &[Command] = &[
     ),
     Command::new(
         "tenants delete",
-        "<tenant> <yes>",
-        "End a tenant and erase it: keys stop working, data keys are destroyed, rows removed",
-        "tenants delete ten_01jd5x2k3m4n5p6q7r8s9t0v1w yes",
+        "<tenant> [yes]",
+        "End a tenant and erase it: keys stop working, data keys are destroyed, rows removed; also \
+         finishes one that was interrupted",
+        "tenants delete ten_01jd5x2k3m4n5p6q7r8s9t0v1w",
         |s, words| Box::pin(delete(s, words)),
-    ),
-    Command::new(
-        "tenants erase",
-        "<tenant> <yes>",
-        "The same as delete; finishes one that was interrupted",
-        "tenants erase ten_01jd5x2k3m4n5p6q7r8s9t0v1w yes",
-        |s, words| Box::pin(delete(s, words)),
-    ),
+    )
+    .ends("Everything of the tenant is erased; its data keys are destroyed."),
     Command::new(
         "keys list",
         "<tenant>",
@@ -129,7 +125,8 @@ pub(crate) const COMMANDS: &[Command] = &[
                 Ok(changed(raw, "the key no longer works".to_owned()))
             })
         },
-    ),
+    )
+    .risks("Whoever uses the key is refused from now on."),
     Command::new(
         "usage",
         "<tenant> [grain]",
@@ -220,11 +217,6 @@ async fn export(session: &Session, words: &[String]) -> Result<Output, Fail> {
 
 async fn delete(session: &Session, words: &[String]) -> Result<Output, Fail> {
     let id = session.tenant(&words[0]).await?;
-    if words[1] != "yes" {
-        return Err(Fail::Usage(
-            "there is no way back: write yes at the end to mean it".to_owned(),
-        ));
-    }
     session.client.delete(&path(&id, "")).await?;
     Ok(Output::done(json!({ "id": id, "deleted": true }), format!("{id} is gone")))
 }

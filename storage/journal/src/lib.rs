@@ -20,12 +20,14 @@
 mod batch;
 pub mod conformance;
 mod leadership;
+mod many;
 mod memory;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, CommitIndex, Table, Term, Write};
 pub use leadership::{ConfirmFuture, Leadership, Role};
+pub use many::{Get, ManyVisitor, Scan};
 pub use memory::{Fault, MemoryJournal};
 
 use std::future::Future;
@@ -121,6 +123,23 @@ pub trait Journal: Send + Sync + 'static {
         reverse: bool,
         visit: &mut Visitor<'_>,
     ) -> Result<(), ReadError>;
+
+    /// Makes several scans: as [`Journal::scan`] for each, in their order. Where rows are at other
+    /// nodes this is one journey to each node instead of one for each scan.
+    ///
+    /// # Errors
+    /// Of the first scan that fails; rows may have been visited before.
+    fn scan_many(&self, scans: &[Scan], visit: &mut ManyVisitor<'_>) -> Result<(), ReadError> {
+        many::scan_each(self, scans, visit)
+    }
+
+    /// The values of several keys, in their order: as [`Journal::get`] for each, together.
+    ///
+    /// # Errors
+    /// Of any of them.
+    fn get_many(&self, gets: &[Get]) -> Result<Vec<Option<Vec<u8>>>, ReadError> {
+        many::get_each(self, gets)
+    }
 
     /// Who decides for a partition, as far as this node knows. A journal that is not replicated
     /// leads all its partitions under term 0, for ever.
@@ -235,6 +254,14 @@ pub enum ReadError {
     /// The store cannot be read, or what it holds is damaged.
     #[error("the store cannot be read: {0}")]
     Store(String),
+    /// Another node decides for the partition, or none does, and no answer came in time.
+    #[error("nobody answers for partition {partition}: {why}")]
+    Unreachable {
+        /// Which one.
+        partition: u16,
+        /// What was tried last.
+        why: String,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -79,3 +79,19 @@ pub enum OpenError {
         source: io::Error,
     },
 }
+
+impl OpenError {
+    /// The stable code, for logs and for whoever starts nodes.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "store_in_use",
+            Self::Partitions { .. } | Self::NoPartitions => "store_partitions_wrong",
+            Self::Format { .. } => "store_format_unknown",
+            Self::Misplaced { .. } => "store_misplaced",
+            Self::Damaged { .. } => "store_damaged",
+            Self::Missing { .. } => "store_out_of_date",
+            Self::Io { .. } => "store_unusable",
+        }
+    }
+}

@@ -1,16 +1,22 @@
 //! The rows by which a database says what it is. Golden bytes are in the tests.
 
+use std::ops::RangeInclusive;
+
 use redb::{ReadableDatabase as _, ReadableTable, TableDefinition};
 
 use crate::OpenError;
 use crate::disk::{Disk, Result};
 
-/// The newest format of plain logs and of state databases that this release reads and writes.
-pub(crate) const VERSION: u32 = 1;
+/// How many formats a build that plays the next release is ahead.
+const AHEAD: u32 = if cfg!(feature = "next-format") { 1 } else { 0 };
 
-/// The newest format of replicated logs. Higher than any plain log's, so that a release that knows
-/// only those says that the file is newer than itself.
-pub(crate) const REPLICA_VERSION: u32 = 2;
+/// The format of plain logs and of state databases that this release writes. A file keeps the
+/// format that it was made with: a node may go back to the release before.
+pub(crate) const VERSION: u32 = 1 + AHEAD;
+
+/// The format of replicated logs. Higher than any plain log's, so that a release that knows only
+/// those says that the file is newer than itself.
+pub(crate) const REPLICA_VERSION: u32 = 2 + AHEAD;
 
 /// Small rows: format, kind and number of the database, and how far a state database is.
 pub(crate) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("impresario");
@@ -57,6 +63,12 @@ impl Role {
             Self::Log { .. } | Self::State { .. } | Self::Incoming { .. } => VERSION,
             Self::ReplicaLog { .. } => REPLICA_VERSION,
         }
+    }
+
+    /// The formats that this release reads: its own and, if there was one, that of the release
+    /// before.
+    fn readable(self) -> RangeInclusive<u32> {
+        self.version() - AHEAD..=self.version()
     }
 
     fn describe(self) -> String {
@@ -187,8 +199,8 @@ pub(crate) fn identify(
         _ => None,
     };
     let found = found.ok_or_else(|| damaged("its rows do not say what it is"))?;
-    let known = found.version();
-    if format != known {
+    if !found.readable().contains(&format) {
+        let known = found.version();
         return Err(OpenError::Format { path: disk.path(name), stored: format, known });
     }
     Ok(found)

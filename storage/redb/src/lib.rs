@@ -54,6 +54,6 @@ pub use options::Options;
 pub use probe::probe_fsync;
 pub use replica::{
     Adopt, Adopted, Done, GroupStats, LogEntry, LogState, Mark, Payload, ReplicaError,
-    ReplicaOptions, ReplicaStats, ReplicaStore, SnapshotInstall, SnapshotReader,
+    ReplicaOptions, ReplicaStats, ReplicaStore, Row, RowReader, SnapshotInstall, SnapshotReader,
 };
 pub use tools::{Compacted, Contents, PartitionContents, compact, inspect, verify};

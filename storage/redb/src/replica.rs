@@ -26,6 +26,7 @@ mod log;
 mod open;
 mod options;
 mod records;
+mod rows;
 mod slot;
 mod snapshot;
 mod store;
@@ -40,6 +41,7 @@ pub use entry::{LogEntry, Payload};
 pub use error::ReplicaError;
 pub use install::SnapshotInstall;
 pub use options::{Adopt, Adopted, ReplicaOptions};
+pub use rows::{Row, RowReader};
 pub use snapshot::SnapshotReader;
 pub use store::ReplicaStore;
 

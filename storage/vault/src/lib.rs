@@ -10,6 +10,8 @@
 //! - V3: a wrong master key is told from a damaged row, before anything is written.
 //! - V4: rotating keys never changes what a tenant's `blind` gives.
 //! - V5: keys are wiped from memory when dropped, and no `Debug` shows one.
+//! - V6: a tenant without a committed row has no keys here after the next [`Vault::sync`]; one with
+//!   a row is found before it.
 //!
 //! What it is not: a store (the caller commits the rows it is handed), a key server, or a
 //! protection against someone who reads this process's memory.
@@ -25,4 +27,4 @@ mod tests;
 
 pub use master::{MasterKey, MasterKeyError};
 pub use sealed::OVERHEAD;
-pub use vault::{CHECK_ROW, Row, Vault, VaultError};
+pub use vault::{CHECK_ROW, Row, Source, Synced, Vault, VaultError};

@@ -1,12 +1,16 @@
+use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use impresario_ids::TenantId;
 use proptest::prelude::*;
 
 use crate::keys::{DataKey, TenantKeys};
 use crate::nonce::Nonces;
-use crate::{CHECK_ROW, MasterKey, MasterKeyError, OVERHEAD, Row, Vault, VaultError, sealed};
+use crate::{
+    CHECK_ROW, MasterKey, MasterKeyError, OVERHEAD, Row, Synced, Vault, VaultError, sealed,
+};
 
 const A: TenantId = TenantId::from_bytes([0xa; 16]);
 const B: TenantId = TenantId::from_bytes([0xb; 16]);
@@ -316,4 +320,32 @@ proptest! {
         let _ = vault.activate(A, &row);
         let _ = Vault::open(master(1), [(A, row.clone()), (CHECK_ROW, row)]);
     }
+}
+
+/// Another node provisions, rotates and erases; this one follows the committed rows.
+#[test]
+fn a_vault_follows_the_committed_rows() {
+    let master = || MasterKey::from_bytes([7; 32]);
+    let here = Vault::open(master(), []).expect("it opens");
+    let there = Vault::open(master(), []).expect("it opens");
+    let row = there.provision(A).expect("a key");
+    there.activate(A, &row).expect("it is a key");
+    let committed = Arc::new(Mutex::new(HashMap::from([(A, row.clone())])));
+    let source = Arc::clone(&committed);
+    assert!(!here.contains(A));
+    here.look_in(Box::new(move |tenant| source.lock().expect("no panic").get(&tenant).cloned()));
+    let sealed = there.seal(A, b"row", b"text").expect("sealed");
+    assert_eq!(here.open_sealed(A, b"row", &sealed), Ok(b"text".to_vec()), "found at once");
+    assert_eq!(here.sync(&[(A, row.clone())]), Ok(Synced::default()));
+    let rotated = there.rotate_data_key(A).expect("rotated");
+    there.activate(A, &rotated).expect("it is a key");
+    let taken = Synced { taken: vec![A], forgotten: Vec::new() };
+    assert_eq!(here.sync(&[(A, rotated)]), Ok(taken));
+    let sealed = there.seal(A, b"row", b"text").expect("sealed");
+    assert_eq!(here.open_sealed(A, b"row", &sealed), Ok(b"text".to_vec()));
+    committed.lock().expect("no panic").clear();
+    let forgotten = Synced { taken: Vec::new(), forgotten: vec![A] };
+    assert_eq!(here.sync(&[]), Ok(forgotten));
+    assert_eq!(here.open_sealed(A, b"row", &sealed), Err(VaultError::UnknownTenant(A)));
+    assert_eq!(here.sync(&[(A, b"nothing".to_vec())]), Err(VaultError::DamagedRow(A)));
 }

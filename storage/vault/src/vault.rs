@@ -1,6 +1,6 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use impresario_ids::TenantId;
 use parking_lot::RwLock;
@@ -18,16 +18,48 @@ const CHECK_TEXT: &[u8] = b"impresario master key check 1";
 /// A row of the keys' table: whose it is, and its stored bytes.
 pub type Row = (TenantId, Vec<u8>);
 
+/// Where the stored row of a tenant is looked up that is not known yet; `None` if there is none.
+pub type Source = Box<dyn Fn(TenantId) -> Option<Vec<u8>> + Send + Sync>;
+
 /// The data keys of a node's tenants, and what is done with them. Shared by reference counting.
 pub struct Vault {
     inner: RwLock<Inner>,
     nonces: Nonces,
+    source: OnceLock<Source>,
+}
+
+/// What [`Vault::sync`] has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// Tenants whose keys are new or others than before.
+    pub taken: Vec<TenantId>,
+    /// Tenants that have no row any more.
+    pub forgotten: Vec<TenantId>,
 }
 
 struct Inner {
     master: MasterKey,
     checked: bool,
-    tenants: HashMap<TenantId, Arc<TenantKeys>>,
+    tenants: HashMap<TenantId, Held>,
+}
+
+/// The keys of a tenant, and which row they are of.
+#[derive(Clone)]
+struct Held {
+    keys: Arc<TenantKeys>,
+    row: u64,
+}
+
+impl Held {
+    fn of(keys: TenantKeys, row: &[u8]) -> Self {
+        Self { keys: Arc::new(keys), row: fingerprint(row) }
+    }
+}
+
+/// Tells rows apart; it protects nothing.
+fn fingerprint(row: &[u8]) -> u64 {
+    let hash = blake3::hash(row);
+    hash.as_bytes().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// Why the vault cannot do what it was asked.
@@ -114,9 +146,10 @@ impl Vault {
         for (tenant, row) in rows.into_iter().filter(|(tenant, _)| *tenant != CHECK_ROW) {
             let keys = TenantKeys::unwrap(&row, tenant.as_bytes(), &master)
                 .map_err(|error| refused(error, tenant, checked || !tenants.is_empty()))?;
-            tenants.insert(tenant, Arc::new(keys));
+            tenants.insert(tenant, Held::of(keys, &row));
         }
-        Ok(Self { inner: RwLock::new(Inner { master, checked, tenants }), nonces: Nonces::new()? })
+        let inner = RwLock::new(Inner { master, checked, tenants });
+        Ok(Self { inner, nonces: Nonces::new()?, source: OnceLock::new() })
     }
 
     /// The row to be committed under [`CHECK_ROW`] if it was not among the rows at opening.
@@ -151,8 +184,48 @@ impl Vault {
         let mut inner = self.inner.write();
         let keys = TenantKeys::unwrap(row, tenant.as_bytes(), &inner.master)
             .map_err(|_| VaultError::DamagedRow(tenant))?;
-        inner.tenants.insert(tenant, Arc::new(keys));
+        inner.tenants.insert(tenant, Held::of(keys, row));
         Ok(())
+    }
+
+    /// Where rows of tenants are looked up from now on that are not known yet. Only the first
+    /// source counts.
+    pub fn look_in(&self, source: Source) {
+        // Said in the documentation.
+        let _ = self.source.set(source);
+    }
+
+    /// Takes the keys of all committed rows into use and forgets those of tenants without one.
+    /// Whoever was committed after the rows were read is found again by its [`Source`].
+    ///
+    /// # Errors
+    /// [`VaultError::DamagedRow`] of the first row that does not open; the others are in use.
+    pub fn sync(&self, rows: &[Row]) -> Result<Synced, VaultError> {
+        let mut synced = Synced::default();
+        let mut damaged = None;
+        let present: HashSet<TenantId> = rows.iter().map(|(tenant, _)| *tenant).collect();
+        let mut inner = self.inner.write();
+        let Inner { master, tenants, .. } = &mut *inner;
+        for (tenant, row) in rows.iter().filter(|(tenant, _)| *tenant != CHECK_ROW) {
+            if tenants.get(tenant).is_some_and(|held| held.row == fingerprint(row)) {
+                continue;
+            }
+            match TenantKeys::unwrap(row, tenant.as_bytes(), master) {
+                Ok(keys) => {
+                    tenants.insert(*tenant, Held::of(keys, row));
+                    synced.taken.push(*tenant);
+                }
+                Err(_) => damaged = Some(VaultError::DamagedRow(*tenant)),
+            }
+        }
+        tenants.retain(|tenant, _| {
+            let stays = present.contains(tenant);
+            if !stays {
+                synced.forgotten.push(*tenant);
+            }
+            stays
+        });
+        damaged.map_or(Ok(synced), Err)
     }
 
     /// Seals a value under the tenant's newest key. `aad` is bound to it without being stored; it
@@ -203,7 +276,7 @@ impl Vault {
     /// Whether the tenant has keys here.
     #[must_use]
     pub fn contains(&self, tenant: TenantId) -> bool {
-        self.inner.read().tenants.contains_key(&tenant)
+        self.keys(tenant).is_ok()
     }
 
     /// Every tenant that has keys here, in no order.
@@ -222,7 +295,7 @@ impl Vault {
         let mut inner = self.inner.write();
         let mut rows = vec![(CHECK_ROW, self.check_row(&master)?)];
         for (tenant, keys) in &inner.tenants {
-            rows.push((*tenant, keys.wrap(tenant.as_bytes(), &master, &self.nonces)?));
+            rows.push((*tenant, keys.keys.wrap(tenant.as_bytes(), &master, &self.nonces)?));
         }
         inner.master = master;
         inner.checked = true;
@@ -246,7 +319,20 @@ impl Vault {
     }
 
     fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, VaultError> {
-        self.inner.read().tenants.get(&tenant).cloned().ok_or(VaultError::UnknownTenant(tenant))
+        let known = self.inner.read().tenants.get(&tenant).map(|held| Arc::clone(&held.keys));
+        match known {
+            Some(keys) => Ok(keys),
+            None => self.find(tenant),
+        }
+    }
+
+    /// A tenant that was provisioned elsewhere a moment ago.
+    fn find(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, VaultError> {
+        let found = self.source.get().filter(|_| tenant != CHECK_ROW);
+        let row = found.and_then(|look| look(tenant)).ok_or(VaultError::UnknownTenant(tenant))?;
+        self.activate(tenant, &row)?;
+        let known = self.inner.read().tenants.get(&tenant).map(|held| Arc::clone(&held.keys));
+        known.ok_or(VaultError::UnknownTenant(tenant))
     }
 
     fn check_row(&self, master: &MasterKey) -> Result<Vec<u8>, VaultError> {

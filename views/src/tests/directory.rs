@@ -1,6 +1,6 @@
 use std::sync::{Mutex, OnceLock};
 
-use impresario_journal::{CommitFuture, JournalStats, ReadError, Visitor};
+use impresario_journal::{CommitFuture, JournalStats, Leadership, ReadError, Role, Visitor};
 use impresario_kernel::PartitionId;
 use impresario_tenant::keys::Pepper;
 use impresario_tenant::{Command, Plan, Tenant};
@@ -151,4 +151,52 @@ fn a_state_read_before_an_invalidation_is_not_kept_after_it() {
         cell.get_or_init(|| Directory::new(Arc::new(journal), Arc::clone(&store.vault)));
     check(directory, ACME, Some(Plan::Free));
     check(directory, ACME, Some(Plan::Pro));
+}
+
+fn lead(journal: &MemoryJournal, term: u64, role: Role) {
+    for number in 0..PARTITIONS {
+        journal.lead(PartitionId(number), Leadership { term: Term(term), role });
+    }
+}
+
+#[test]
+fn a_copy_elsewhere_is_asked_about_and_renewed_and_dropped_when_leadership_comes() {
+    let store = Store::new();
+    let leader = store.directory();
+    onboard(&store, ACME, "Acme");
+    let journal = Arc::new(store.journal.beside());
+    lead(&journal, 0, Role::Follower { leader: None });
+    let copy = Directory::new(Arc::<MemoryJournal>::clone(&journal), Arc::clone(&store.vault));
+    check(&leader, ACME, Some(Plan::Free));
+    check(&copy, ACME, Some(Plan::Free));
+    tell(&store, ACME, Command::ChangePlan { plan: Plan::Pro });
+    leader.invalidate(ACME);
+    check(&leader, ACME, Some(Plan::Pro));
+    check(&copy, ACME, Some(Plan::Free));
+    let partition = impresario_tenant::key(ACME).partition(PARTITIONS);
+    assert_eq!(copy.round(), [Elsewhere { tenant: ACME, partition, seq: 1 }]);
+    assert_eq!(leader.round(), []);
+    let standing = leader.standing(ACME).expect("the rows are good");
+    assert_eq!(standing, Standing::At(2));
+    assert_eq!(copy.standing(ACME), Ok(Standing::NotHere));
+    assert!(copy.heard(ACME, standing) && copy.told(ACME, 2));
+    check(&copy, ACME, Some(Plan::Free));
+    copy.renew(ACME).expect("the rows are good");
+    check(&copy, ACME, Some(Plan::Pro));
+    assert!(!copy.heard(ACME, standing) && !copy.told(ACME, 2));
+    assert!(!copy.heard(ACME, Standing::NotHere));
+    // While nobody answers the last state is served.
+    journal.fail_reads("nobody answers");
+    assert!(copy.renew(ACME).is_err());
+    check(&copy, ACME, Some(Plan::Pro));
+    journal.heal();
+    tell(&store, ACME, Command::ChangePlan { plan: Plan::Enterprise });
+    check(&copy, ACME, Some(Plan::Pro));
+    lead(&journal, 1, Role::Leader);
+    check(&copy, ACME, Some(Plan::Enterprise));
+    assert_eq!(leader.standing(OTHER), Ok(Standing::Gone));
+    lead(&journal, 1, Role::Follower { leader: None });
+    store.vault.forget(ACME);
+    assert!(!copy.heard(ACME, Standing::Gone));
+    check(&copy, ACME, None);
 }

@@ -136,6 +136,7 @@ fn check_merge(parts: &[(&[u8], Option<u8>)], limit: usize, want: &[u8], next: O
     let parts = parts.iter().map(|(found, stopped_at)| Part {
         found: found.iter().map(|n| ([*n; 16], *n)).collect(),
         stopped_at: stopped_at.map(|n| [n; 16]),
+        ..Part::default()
     });
     let page = merge(parts.collect(), limit, Freshness { applied: 0 });
     assert_eq!(page.items, want);

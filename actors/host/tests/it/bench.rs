@@ -8,7 +8,7 @@ use impresario_host::{
     IdempotencyKey, NewEffect, NoPolicy, Observer, Options, TimerChange,
 };
 use impresario_ids::{NodeId, ProfileId, TenantId, TraceId};
-use impresario_journal::{Journal, Leadership, MemoryJournal, Role, Table, Term};
+use impresario_journal::{Journal, Leadership, MemoryJournal, Role, Table, Term, Write};
 use impresario_kernel::{EntityKey, PartitionId, Timestamp};
 use impresario_vault::{MasterKey, Vault};
 use parking_lot::Mutex;
@@ -112,7 +112,7 @@ impl Bench {
             .start()
             .await
             .expect("the host starts");
-        host.provision(TENANT).await.expect("the tenant gets a key");
+        provision(&host, TENANT).await;
         Self { host, journal, clock, seen }
     }
 
@@ -163,4 +163,17 @@ pub(crate) fn entity(number: u8) -> EntityKey {
         <Tally as impresario_kernel::Entity>::KIND,
         ProfileId::from_bytes([number; 16]),
     )
+}
+
+/// Gives the tenant a key, which this little world keeps in its first partition.
+pub(crate) async fn provision(host: &Host, tenant: TenantId) {
+    let vault = host.vault();
+    if vault.contains(tenant) {
+        return;
+    }
+    let row = vault.provision(tenant).expect("a key");
+    let key = tenant.as_bytes().to_vec();
+    let write = Write::Put { table: Table::Keys, key, value: row.clone() };
+    host.system_commit(PartitionId(0), vec![write]).await.expect("the key is kept");
+    vault.activate(tenant, &row).expect("it is a key");
 }

@@ -9,18 +9,19 @@ use std::time::Duration;
 use impresario_host::clock::{Clock, ManualClock};
 use impresario_host::{Committed, Host, HostBuilder, HostParts, NoPolicy, Observer, PolicySource};
 use impresario_ids::{EndpointId, NodeId, ProfileId, TenantId, TraceId};
-use impresario_journal::{Journal, KeyRange, Leadership, MemoryJournal, Role, Table, Term};
+use impresario_journal::{Journal, KeyRange, Leadership, MemoryJournal, Role, Table, Term, Write};
 use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, decode};
-use impresario_outbox::{Hook, Options, Outbox, Parts};
+use impresario_outbox::{Hook, Options, Outbox, Parts, Settling};
 use impresario_profile::{
     self as profile, Call, Message, Policy, PolicyEndpoint, PolicySegment, Profile,
 };
-use impresario_router::{AskError, Envelope, Failure, Router};
+use impresario_router::{AskError, Envelope, Failure, Gateway, Router, Signposts};
 use impresario_rows::{EventRow, aad, decode_row};
 use impresario_segment::Segment;
 use impresario_tenant::{self as tenant, NewEndpoint, Plan, Tenant, keys::Pepper};
 use impresario_vault::{MasterKey, Vault};
 use impresario_webhooks::{Ports, Sender};
+use impresario_wire::MemoryNet;
 
 use crate::ears::{After, Before, Ears};
 use crate::traps::Traps;
@@ -43,6 +44,8 @@ pub(crate) struct House {
     options: Options,
     /// The next look at a tenant's endpoints panics.
     pub(crate) panics: Arc<AtomicBool>,
+    /// Other nodes that a sweep waits for.
+    pub(crate) others: Arc<Mutex<Vec<Host>>>,
     /// The messages that each profile took in, in order.
     received: Arc<Mutex<Vec<(ProfileId, String)>>>,
 }
@@ -154,8 +157,18 @@ impl House {
             outbox: None,
             options,
             received,
+            others: Arc::default(),
             panics: Arc::default(),
         }
+    }
+
+    /// From now on the router asks the other nodes of the net, and they may ask here.
+    pub(crate) fn join(&mut self, net: &MemoryNet, id: NodeId) {
+        let signposts = Signposts::new(id, self.host.clone());
+        let options = impresario_router::Options::default();
+        let port = Arc::new(net.port(id));
+        self.router = Router::clustered(self.host.clone(), options, port, signposts.clone());
+        net.join(id, None, Some(Arc::new(Gateway::new(&self.router, signposts))));
     }
 
     pub(crate) async fn start(&mut self) {
@@ -166,7 +179,9 @@ impl House {
             ..impresario_webhooks::Options::default()
         };
         let (states, journal) = (self.host.clone(), Arc::clone(&self.journal));
+        let (settled, others) = (self.host.clone(), Arc::clone(&self.others));
         let (panics, ears) = (Arc::clone(&self.panics), Arc::clone(&self.ears));
+        let keys = Arc::clone(&self.journal);
         let parts = Parts {
             host: self.host.clone(),
             router: self.router.clone(),
@@ -179,14 +194,29 @@ impl House {
                 Ok(Arc::new(states.peek::<Tenant>(&tenant::key(id))?.state))
             }),
             profiles: Arc::new(move |id, after, limit| Ok(profiles(&*journal, id, after, limit))),
+            settle: Arc::new(move |_| {
+                let (host, others) = (settled.clone(), others.lock().unwrap().clone());
+                let settling: Settling = Box::pin(async move {
+                    host.settle().await?;
+                    for host in others {
+                        host.settle().await?;
+                    }
+                    Ok(())
+                });
+                settling
+            }),
             sender: Arc::new(Sender::new(&sender).unwrap()),
+            is_gone: Arc::new(move |id: TenantId| {
+                keys.leadership(PartitionId(0)).is_leader()
+                    && keys.get(PartitionId(0), Table::Keys, id.as_bytes()) == Ok(None)
+            }),
             options: self.options.clone(),
         };
         self.outbox = Some(Outbox::start(parts, Arc::clone(&self.hook)).await.unwrap());
     }
 
     pub(crate) async fn onboard(&self, id: TenantId) {
-        self.host.provision(id).await.unwrap();
+        provision(&self.host, id).await;
         let command = tenant::Command::Onboard {
             name: "Shop".to_owned(),
             domain: String::new(),
@@ -394,4 +424,25 @@ fn scan(
             ControlFlow::Continue(())
         })
         .unwrap();
+}
+
+/// Makes a tenant unknown for ever, as if every partition had been asked.
+pub(crate) async fn erase(host: &Host, tenant: TenantId) {
+    host.vault().forget(tenant);
+    for number in 0..host.journal().partitions() {
+        host.remove_tenant(PartitionId(number), tenant).await.expect("its rows are removed");
+    }
+}
+
+/// Gives the tenant a key, which this little world keeps in its first partition.
+pub(crate) async fn provision(host: &Host, tenant: TenantId) {
+    let vault = host.vault();
+    if vault.contains(tenant) {
+        return;
+    }
+    let row = vault.provision(tenant).expect("a key");
+    let key = tenant.as_bytes().to_vec();
+    let write = Write::Put { table: Table::Keys, key, value: row.clone() };
+    host.system_commit(PartitionId(0), vec![write]).await.expect("the key is kept");
+    vault.activate(tenant, &row).expect("it is a key");
 }

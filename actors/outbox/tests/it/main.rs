@@ -9,6 +9,7 @@ mod messages;
 mod nodes;
 mod orders;
 mod receiver;
+mod sweeps;
 mod timers;
 mod traps;
 mod webhooks;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
+use crate::chaos::linear::{Events, EventsInput, EventsOutput, Outcomes};
 
 /// The name of this promise.
 pub const NAME: &str = "acknowledged events are there once";
@@ -17,6 +18,30 @@ pub struct Ledger {
     pub unknown: BTreeSet<u32>,
     /// What is there, as often as it is there.
     pub found: Vec<u32>,
+}
+
+impl Ledger {
+    /// What was sent to one entity, and what its last list holds.
+    #[must_use]
+    pub fn of(operations: &[Outcomes<Events>]) -> Self {
+        let mut ledger = Self::default();
+        for operation in operations {
+            match (&operation.input, operation.output()) {
+                (EventsInput::Record(number), Some(_)) => {
+                    ledger.acknowledged.insert(*number);
+                }
+                (EventsInput::Record(number), None) => {
+                    ledger.unknown.insert(*number);
+                }
+                (EventsInput::List, Some(EventsOutput::Listed { events, doubled })) => {
+                    let once = events.iter().filter_map(|number| u32::try_from(number).ok());
+                    ledger.found = once.chain(doubled.iter().copied()).collect();
+                }
+                (EventsInput::List | EventsInput::Count, _) => {}
+            }
+        }
+        ledger
+    }
 }
 
 /// Checks the ledgers of all entities.

@@ -15,6 +15,8 @@ pub struct Cause {
     pub key: String,
     /// Whether it was acknowledged: then there must be an effect.
     pub is_certain: bool,
+    /// When, how often and where it was asked for.
+    pub asked: String,
 }
 
 /// What arrived at the sink.
@@ -46,7 +48,8 @@ pub fn check(causes: &[Cause], deliveries: &[Delivered]) -> Findings {
     let known: BTreeSet<&str> = causes.iter().map(|cause| cause.key.as_str()).collect();
     for cause in causes.iter().filter(|cause| cause.is_certain) {
         if !by_key.contains_key(cause.key.as_str()) {
-            findings.add(format!("{} was acknowledged and had no effect", cause.key));
+            let Cause { key, asked, .. } = cause;
+            findings.add(format!("{key} was acknowledged and had no effect ({asked})"));
         }
     }
     for (key, ids) in by_key {
@@ -70,7 +73,11 @@ mod tests {
 
     #[track_caller]
     fn finds(deliveries: &[Delivered], wanted: &[&str]) {
-        let cause = |key: &str, is_certain| Cause { key: key.to_owned(), is_certain };
+        let cause = |key: &str, is_certain| Cause {
+            key: key.to_owned(),
+            is_certain,
+            asked: "once".to_owned(),
+        };
         let findings = check(&[cause("a", true), cause("b", false)], deliveries);
         let texts: Vec<_> = findings.violations.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(texts, wanted);
@@ -81,7 +88,7 @@ mod tests {
         let a = delivered("1", "a", "x");
         finds(std::slice::from_ref(&a), &[]);
         finds(&[a.clone(), a.clone(), delivered("2", "b", "y")], &[]);
-        finds(&[], &["a was acknowledged and had no effect"]);
+        finds(&[], &["a was acknowledged and had no effect (once)"]);
         finds(&[a.clone(), delivered("2", "a", "x")], &["a had 2 effects: {\"1\", \"2\"}"]);
         finds(&[a.clone(), delivered("1", "a", "y")], &["message 1 changed: x then y"]);
         finds(&[a, delivered("3", "c", "z")], &["c had an effect, and nobody caused it"]);

@@ -103,6 +103,7 @@ fn fault(kind: Kind, nodes: usize, chance: &mut Chance) -> Fault {
         Kind::SpoilTail => Fault::SpoilTail { node, bytes: among(chance, &[64, 4_096, 65_536]) },
         Kind::Drain => Fault::Drain(node),
         Kind::Remove => Fault::Remove(node),
+        Kind::Replace => Fault::Replace(node),
     }
 }
 

@@ -77,8 +77,10 @@ pub enum Fault {
     },
     /// Drained: its leaders move away. Healed by undoing that.
     Drain(usize),
-    /// Taken out of the cluster. Healed by joining a fresh node.
+    /// Taken out of the cluster in good order. Healed by joining a fresh node.
     Remove(usize),
+    /// Destroyed with its disk. Healed by joining a fresh node and giving the old one up.
+    Replace(usize),
 }
 
 /// The kinds of faults, without their details.
@@ -118,11 +120,13 @@ pub enum Kind {
     Drain,
     /// [`Fault::Remove`].
     Remove,
+    /// [`Fault::Replace`].
+    Replace,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Cut,
         Self::Bridge,
         Self::OneWay,
@@ -140,6 +144,7 @@ impl Kind {
         Self::SpoilTail,
         Self::Drain,
         Self::Remove,
+        Self::Replace,
     ];
 
     /// The fewest nodes with which it means anything.
@@ -147,7 +152,7 @@ impl Kind {
     pub fn nodes_min(self) -> usize {
         match self {
             Self::Cut | Self::Delay | Self::Drain | Self::Remove => 2,
-            Self::Bridge => 3,
+            Self::Bridge | Self::Replace => 3,
             Self::OneWay
             | Self::Lose
             | Self::Slow
@@ -179,7 +184,8 @@ impl Fault {
             | Self::Clock { node, .. }
             | Self::SpoilTail { node, .. }
             | Self::Drain(node)
-            | Self::Remove(node) => Some(*node),
+            | Self::Remove(node)
+            | Self::Replace(node) => Some(*node),
             Self::Cut(_)
             | Self::Bridge { .. }
             | Self::Lose { .. }
@@ -218,7 +224,8 @@ impl Fault {
             | Self::Clock { .. }
             | Self::SpoilTail { .. }
             | Self::Drain(_)
-            | Self::Remove(_) => {}
+            | Self::Remove(_)
+            | Self::Replace(_) => {}
         }
     }
 }

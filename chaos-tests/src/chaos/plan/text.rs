@@ -62,6 +62,7 @@ impl fmt::Display for Fault {
             Self::SpoilTail { node, bytes } => write!(f, "spoil-tail {} {bytes}", name(*node)),
             Self::Drain(node) => write!(f, "drain {}", name(*node)),
             Self::Remove(node) => write!(f, "remove {}", name(*node)),
+            Self::Replace(node) => write!(f, "replace {}", name(*node)),
         }
     }
 }
@@ -158,6 +159,7 @@ impl FromStr for Fault {
             }
             ("drain", [at]) => Self::Drain(node(at)?),
             ("remove", [at]) => Self::Remove(node(at)?),
+            ("replace", [at]) => Self::Replace(node(at)?),
             _ => bail!("no such fault: {text}"),
         })
     }

@@ -9,7 +9,7 @@ use super::Rig;
 use crate::chaos::cluster::{Cluster, Effect};
 use crate::chaos::faults::{Dials, Signal, copy_folder, is_loaded, signal, spoil_tail};
 use crate::chaos::hosts::{End, Links, Redirect};
-use crate::chaos::node::Started;
+use crate::chaos::node::{READY_WITHIN, Started};
 use crate::chaos::plan::Fault;
 use crate::chaos::proxy::{Proxy, Weather};
 use crate::chaos::shell::run;
@@ -38,6 +38,15 @@ impl Rig {
                 block_in_place(|| self.set_links())?
             }
             Fault::Slow { node, kbit_per_s } => self.rate(*node, Some(*kbit_per_s))?,
+            Fault::Drain(node) | Fault::Remove(node) | Fault::Replace(node)
+                if !cluster.node(*node).is_running() =>
+            {
+                Effect::Skipped(format!("{} is down", End::Node(*node)))
+            }
+            Fault::Drain(node) => cluster.drain(*node, true, self).await?,
+            Fault::Remove(node) => cluster.remove(*node, true, self).await?,
+            Fault::Replace(node) => cluster.replace(*node, true, self).await?,
+            Fault::Rolling => self.roll(cluster).await?,
             other => block_in_place(|| self.break_node(cluster, other))?,
         };
         match effect {
@@ -73,6 +82,12 @@ impl Rig {
                 block_in_place(|| self.set_links()).map(drop)
             }
             Fault::Slow { node, .. } => self.rate(*node, None).map(drop),
+            Fault::Drain(node) => {
+                block_in_place(|| self.ensure_up(cluster, *node))?;
+                cluster.drain(*node, false, self).await.map(drop)
+            }
+            Fault::Remove(node) => cluster.remove(*node, false, self).await.map(drop),
+            Fault::Replace(node) => cluster.replace(*node, false, self).await.map(drop),
             other => block_in_place(|| self.mend_node(cluster, other)),
         }
     }
@@ -86,18 +101,51 @@ impl Rig {
         for number in numbers {
             self.heal(cluster, number).await?;
         }
+        // All at once: one may need the others to get ready.
         for node in 0..cluster.nodes() {
             block_in_place(|| self.ensure_up(cluster, node))?;
+        }
+        for node in 0..cluster.nodes() {
+            let started = block_in_place(|| cluster.node(node).await_ready(READY_WITHIN))?;
+            let result = match started {
+                Started::Refused(why) => block_in_place(|| cluster.refused(node, &why, self)),
+                started => started.ready(),
+            };
+            result.with_context(|| End::Node(node).to_string())?;
         }
         Ok(())
     }
 
+    /// Starts what does not run. What then waits for others is left to itself.
     fn ensure_up<C: Cluster>(&self, cluster: &mut C, node: usize) -> Result<()> {
         if cluster.node(node).is_running() {
             return Ok(());
         }
         cluster.node(node).kill9()?;
-        cluster.start(node, self)?.ready()
+        cluster.launch(node, self)?;
+        let hurry = cluster.hurry();
+        match cluster.node(node).await_ready(hurry)? {
+            Started::Ready | Started::Waiting => Ok(()),
+            Started::Refused(why) => cluster.refused(node, &why, self),
+        }
+    }
+
+    /// Stops and starts one node after the other, as one who installs a new release does.
+    async fn roll<C: Cluster>(&mut self, cluster: &mut C) -> Result<Effect> {
+        let mut slow = Vec::new();
+        for node in 0..cluster.nodes() {
+            block_in_place(|| {
+                if cluster.node(node).is_running() && !cluster.node(node).stop()? {
+                    slow.push(End::Node(node).to_string());
+                }
+                self.ensure_up(cluster, node)?;
+                cluster.node(node).await_ready(READY_WITHIN).map(drop)
+            })?;
+        }
+        match &slow[..] {
+            [] => done(""),
+            slow => done(format!("killed, because they did not stop: {}", slow.join(", "))),
+        }
     }
 
     /// The links as the faults that are there make them.
@@ -178,13 +226,6 @@ impl Rig {
     }
 
     fn break_node<C: Cluster>(&mut self, cluster: &mut C, fault: &Fault) -> Result<Effect> {
-        if *fault == Fault::Rolling {
-            for node in 0..cluster.nodes() {
-                cluster.node(node).stop()?;
-                cluster.start(node, self)?.ready()?;
-            }
-            return done("");
-        }
         let Some(at) = fault.node() else { return done("") };
         let is_running = cluster.node(at).is_running();
         let Some(pid) = cluster.node(at).pid().filter(|_| is_running) else {
@@ -192,7 +233,10 @@ impl Rig {
         };
         match fault {
             Fault::Kill(node) => cluster.node(*node).kill9().and_then(|()| done("")),
-            Fault::Restart(node) => cluster.node(*node).stop().and_then(|()| done("")),
+            Fault::Restart(node) => match cluster.node(*node).stop()? {
+                true => done(""),
+                false => done("killed, because it did not stop"),
+            },
             Fault::Pause(_) => signal(pid, Signal::Stop).and_then(|()| done("")),
             Fault::DiskFull(node) => match &self.kits[*node].disk {
                 Ok(disk) => done(format!("{} KiB filled", disk.fill()? / 1024)),
@@ -204,9 +248,10 @@ impl Rig {
             Fault::FailSync(node) => self.turn(*node, pid, |dials| dials.sync_fails = true),
             Fault::Clock { node, ms } => self.turn(*node, pid, |dials| dials.clock_offset_ms = *ms),
             Fault::SpoilTail { node, bytes } => self.spoil(cluster, *node, *bytes),
-            Fault::Drain(node) => cluster.drain(*node, true),
-            Fault::Remove(node) => cluster.remove(*node, true),
-            Fault::Cut(_)
+            Fault::Drain(_)
+            | Fault::Remove(_)
+            | Fault::Replace(_)
+            | Fault::Cut(_)
             | Fault::Bridge { .. }
             | Fault::Lose { .. }
             | Fault::Slow { .. }
@@ -224,10 +269,13 @@ impl Rig {
         for file in cluster.log_files(&data) {
             spoil_tail(&file, bytes, &mut self.chance)?;
         }
-        let started = cluster.start(node, self)?;
-        self.kits[node].is_put_aside = started != Started::Ready;
+        cluster.launch(node, self)?;
+        let hurry = cluster.hurry();
+        let started = cluster.node(node).await_ready(hurry)?;
+        // Only one that has refused has not taken part in anything since.
+        self.kits[node].is_put_aside = matches!(started, Started::Refused(_));
         done(match started {
-            Started::Ready => "it started".to_owned(),
+            Started::Ready | Started::Waiting => "it started".to_owned(),
             Started::Refused(why) => format!("it refused: {why}"),
         })
     }
@@ -266,8 +314,6 @@ impl Rig {
                 copy_folder(&self.kits[node].home.join("aside"), &self.data(node))?;
                 self.kits[node].is_put_aside = false;
             }
-            Fault::Drain(_) => drop(cluster.drain(node, false)?),
-            Fault::Remove(_) => drop(cluster.remove(node, false)?),
             _ => {}
         }
         self.ensure_up(cluster, node)

@@ -23,7 +23,7 @@ fn a_new_replica_is_filled_by_a_snapshot() {
     let told = Mutex::new(Vec::new());
     let leader = cluster.node(1);
     let tell = |progress| told.lock().expect("no panic").push(progress);
-    let changing = leader.consensus.change_voters(0, nodes(&[1, 2]), &tell);
+    let changing = leader.consensus.change_voters(0, nodes(&[1, 2]), false, &tell);
     leader.runtime.block_on(changing).expect("two voters");
     let told = told.into_inner().expect("no panic");
     assert!(told.iter().all(|progress| progress.node == NodeId(2)), "{told:?}");
@@ -138,4 +138,17 @@ fn the_store_of_a_node_that_was_alone_goes_on_as_a_cluster() {
     // A new node gets all of it, by a snapshot: there is no log of it.
     cluster.change_voters(1, &[1, 2]);
     cluster.check_equal(node);
+}
+
+#[test]
+fn a_voter_that_is_left_out_may_go_on_listening() {
+    let cluster = Cluster::of_voters(3);
+    let leader = cluster.node(1);
+    let changing = leader.consensus.change_voters(0, nodes(&[1, 2]), true, &drop);
+    leader.runtime.block_on(changing).expect("two voters");
+    let members = leader.consensus.members(0).expect("a replica");
+    assert_eq!((members.voters, members.learners), (nodes(&[1, 2]), nodes(&[3])));
+    assert!(!members.changing, "answered when it is committed");
+    leader.put(0, b"more", b"rows");
+    cluster.check_equal(leader);
 }

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::net::{Net, Port};
+use crate::sim::Disk;
 
 pub(crate) const GROUPS: u16 = 2;
 /// Longer than a busy machine stalls.
@@ -30,6 +31,7 @@ pub(crate) fn options() -> Options {
         append_timeout_ms: 1000,
         snapshot_timeout_ms: 2000,
         keep_entries: 8,
+        archive_grace_ms: 0,
         catch_up_entries: 4,
         ..Options::default()
     }
@@ -47,17 +49,21 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn start(id: NodeId, dir: PathBuf, net: &Arc<Net>, adopt: Option<u16>) -> Self {
+    fn start(id: NodeId, place: &Place, net: &Arc<Net>, adopt: Option<u16>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
-        let mut replicas = ReplicaOptions::new(dir, GROUPS);
+        let mut replicas = ReplicaOptions::new(place.dir(), GROUPS);
         replicas.gather = Duration::ZERO;
         replicas.adopt = adopt.map(|partitions| Consensus::adopt(id, partitions));
         replicas.checkpoint_age = Duration::from_millis(200);
-        let store = ReplicaStore::open(replicas).expect("a store");
+        let store = match place {
+            Place::Folder(_) => ReplicaStore::open(replicas),
+            Place::Disk(disk) => ReplicaStore::open_simulated(replicas, Arc::new(disk.clone())),
+        };
+        let store = store.expect("a store");
         let transport = Arc::new(Port { net: Arc::clone(net), node: id });
         let opening =
             Consensus::open(options(), store.clone(), id, transport, Arc::new(|_, _| true));
@@ -160,19 +166,48 @@ pub(crate) fn leads(now: Leadership) -> bool {
     now.is_leader()
 }
 
+/// Where a node keeps its store.
+enum Place {
+    Folder(TempDir),
+    Disk(Disk),
+}
+
+impl Place {
+    fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn dir(&self) -> PathBuf {
+        match self {
+            Self::Folder(dir) => dir.path().to_owned(),
+            Self::Disk(_) => PathBuf::from("simulated"),
+        }
+    }
+}
+
 /// Nodes 1 to `n`, of which any may be down.
 pub(crate) struct Cluster {
     pub(crate) net: Arc<Net>,
-    dirs: Vec<TempDir>,
+    places: Vec<Place>,
     nodes: Vec<Option<Node>>,
 }
 
 impl Cluster {
     /// Node 1 has founded group 0 and leads it.
     pub(crate) fn new(count: usize) -> Self {
-        let net = Arc::new(Net::default());
-        let dirs: Vec<_> = (0..count).map(|_| tempfile::tempdir().expect("a folder")).collect();
-        let mut cluster = Self { net, dirs, nodes: (0..count).map(|_| None).collect() };
+        Self::at((0..count).map(|_| Place::folder()).collect())
+    }
+
+    /// All nodes vote in group 0, and keep their stores on these disks.
+    pub(crate) fn on(disks: &[Disk]) -> Self {
+        let cluster = Self::at(disks.iter().cloned().map(Place::Disk).collect());
+        cluster.change_voters(1, &(1..=disks.len() as u64).collect::<Vec<_>>());
+        cluster
+    }
+
+    fn at(places: Vec<Place>) -> Self {
+        let (net, count) = (Arc::new(Net::default()), places.len());
+        let mut cluster = Self { net, places, nodes: (0..count).map(|_| None).collect() };
         (1..=count as u64).for_each(|id| cluster.start(id));
         let first = cluster.node(1);
         first.runtime.block_on(first.consensus.found(0..1)).expect("founded");
@@ -182,9 +217,9 @@ impl Cluster {
     /// Node 1 goes on with a plain store, node 2 is new.
     pub(crate) fn adopt(dir: TempDir, partitions: u16) -> Self {
         let net = Arc::new(Net::default());
-        let first = Node::start(NodeId(1), dir.path().to_owned(), &net, Some(partitions));
-        let dirs = vec![dir, tempfile::tempdir().expect("a folder")];
-        let mut cluster = Self { net, dirs, nodes: vec![Some(first), None] };
+        let places = vec![Place::Folder(dir), Place::folder()];
+        let first = Node::start(NodeId(1), &places[0], &net, Some(partitions));
+        let mut cluster = Self { net, places, nodes: vec![Some(first), None] };
         cluster.start(2);
         cluster
     }
@@ -198,8 +233,13 @@ impl Cluster {
 
     pub(crate) fn start(&mut self, id: u64) {
         let place = id as usize - 1;
-        let dir = self.dirs[place].path().to_owned();
-        self.nodes[place] = Some(Node::start(NodeId(id), dir, &self.net, None));
+        let node = Node::start(NodeId(id), &self.places[place], &self.net, None);
+        self.nodes[place] = Some(node);
+    }
+
+    /// The folder of a node's store.
+    pub(crate) fn dir(&self, id: u64) -> PathBuf {
+        self.places[id as usize - 1].dir()
     }
 
     pub(crate) fn kill(&mut self, id: u64) {
@@ -220,7 +260,7 @@ impl Cluster {
         let wanted: BTreeSet<_> = voters.iter().copied().map(NodeId).collect();
         let mut now = self.node(leader);
         loop {
-            let changing = now.consensus.change_voters(0, wanted.clone(), &drop);
+            let changing = now.consensus.change_voters(0, wanted.clone(), false, &drop);
             match now.runtime.block_on(changing) {
                 Ok(()) => break,
                 Err(error @ ConsensusError::Members { .. }) => panic!("other voters: {error}"),

@@ -237,7 +237,7 @@ impl Cluster {
         started.run(started.steward.announce()).expect("let in again");
     }
 
-    fn start_again(&mut self, node: u64, moved: bool) {
+    pub(crate) fn start_again(&mut self, node: u64, moved: bool) {
         let id = NodeId(node);
         let (folder, old) = self.folders.remove(&id).expect("a folder");
         let zone = old.zone.name().to_owned();
@@ -321,6 +321,13 @@ impl Cluster {
             self.until("a write", |cluster| {
                 cluster.nodes.values().any(|node| node.put(group, key))
             });
+        }
+    }
+
+    /// Writes to every partition, of which this node leads all.
+    pub(crate) fn write_on(&self, node: u64, key: &str) {
+        for group in 0..PARTITIONS {
+            self.until("a write", |cluster| cluster.node(node).put(group, key));
         }
     }
 

@@ -5,6 +5,7 @@ mod cluster;
 mod dying;
 mod growing;
 mod net;
+mod recovering;
 mod shrinking;
 mod splitting;
 mod strangers;

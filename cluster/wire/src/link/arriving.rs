@@ -103,8 +103,11 @@ impl Link {
                 self.control.push_back(Say::Nack { id, reason, why });
             }
             (Some(_), Side::Answer) => {
-                let error = WireError::TooLarge { bytes: total, limit: limits.body_bytes_max };
-                self.settle(id, Err(error));
+                // Not that it was not handled: only the call itself can be too large to be sent.
+                let why =
+                    format!("its answer has {total} bytes, {} are taken", limits.body_bytes_max);
+                let node = self.peer;
+                self.settle(id, Err(WireError::Refused { node, why }));
             }
         }
         Event::Nothing

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use super::{NotAsked, Session};
 use crate::parcel::open;
 use crate::{
-    Answer, Call, CallHandler, CallKind, CallOptions, CallTransport, Handled, Item, MemoryNet,
-    Outcome, Target, WireError,
+    Answer, Call, CallHandler, CallKind, CallOptions, CallTransport, Handled, Hello, Item, Me,
+    MemoryNet, Outcome, Purpose, RELEASE, StoreId, Target, VERSIONS, WireError,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -30,8 +30,18 @@ impl CallHandler for Echo {
 }
 
 fn pair() -> [Arc<Session>; 2] {
-    let session =
-        |peer| Session::new(NodeId(peer), CallOptions::default(), [0; 16], Arc::new(Echo));
+    let session = |peer| {
+        let who = Me { node: NodeId(peer), ..Me::guest(StoreId::default()) };
+        let hello = Hello {
+            purpose: Purpose::Calls,
+            who,
+            run: [0; 16],
+            release: RELEASE.to_owned(),
+            version: VERSIONS.1,
+            token: [0; 16],
+        };
+        Session::new(&hello, CallOptions::default(), Arc::new(Echo))
+    };
     let sessions = [session(2), session(1)];
     for (from, to) in [(0, 1), (1, 0)] {
         let (way, mut arrives) = mpsc::channel::<Vec<u8>>(10_000);

@@ -1,5 +1,6 @@
 mod common;
 mod lanes;
+mod process;
 mod processes;
 mod proxy;
 mod rotation;

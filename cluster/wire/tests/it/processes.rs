@@ -1,186 +1,20 @@
 //! Entity calls between real processes: ractor's registries are the process's, so each node needs
-//! its own. A node is this test binary, started again for the one test [`a_node`].
+//! its own. A node is this test binary, started again for the one test [`crate::process::a_node`].
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use impresario_ids::{NodeId, TraceId};
-use impresario_wire::{
-    Answer, Call, CallHandler, CallKind, CallTransport, Handled, Handlers, Item, Outcome, Register,
-    Target, Wire, WireError,
-};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::common::{CLUSTER, Echo, LONG, Office, eventually, handlers, me, options};
+use crate::common::{CLUSTER, LONG, Office, eventually};
+use crate::process::NODE;
 use crate::proxy::Proxy;
-
-/// Set for the processes that are nodes: number, port, folder, calls handled at a time.
-const NODE: &str = "IMPRESARIO_WIRE_NODE";
-
-// The node's side.
-
-/// Commands are echoed, queries wait until they are released, controls say who asked.
-#[derive(Clone)]
-struct Handler(Arc<Inner>);
-
-struct Inner {
-    released: Semaphore,
-    begun: AtomicUsize,
-}
-
-impl CallHandler for Handler {
-    fn handle(&self, from: NodeId, call: Call) -> Handled {
-        let handler = Arc::clone(&self.0);
-        Box::pin(async move {
-            handler.begun.fetch_add(1, Ordering::SeqCst);
-            match call.kind {
-                CallKind::Query => handler.released.acquire().await.expect("never closed").forget(),
-                CallKind::Control => {
-                    return Answer::NotLeader { leader: Some(from), term: u64::from(call.hops) };
-                }
-                CallKind::View => panic!("views are not answered here"),
-                CallKind::Commands => {}
-            }
-            Answer::Done(call.items.into_iter().map(|item| Outcome::Ok(item.body)).collect())
-        })
-    }
-}
-
-/// Not a test of its own: a node, when it is started as one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node() {
-    let Some(told) = std::env::var_os(NODE) else { return };
-    let told = told.into_string().expect("text");
-    let told: Vec<&str> = told.split(' ').collect();
-    let [node, port, folder, handlers_max] = told[..] else { panic!("four words: {told:?}") };
-    let node: u64 = node.parse().expect("a number");
-    let mut tls = impresario_wire::TlsOptions::files(
-        format!("{folder}/node-{node}-ca.pem").into(),
-        format!("{folder}/node-{node}.pem").into(),
-        format!("{folder}/node-{node}-key.pem").into(),
-    );
-    (tls.check_ms, tls.old_connections_ms) = (0, 20);
-    let mut options = options(Some(tls));
-    options.listen.set_port(port.parse().expect("a port"));
-    options.calls.handlers_max = handlers_max.parse().expect("a number");
-    let wire = Wire::bind(me(node), options, Arc::new(Register::new(true))).await.expect("bound");
-    let inner = Inner { released: Semaphore::new(0), begun: AtomicUsize::new(0) };
-    let handler = Handler(Arc::new(inner));
-    let calls = Arc::new(handler.clone()) as Arc<dyn CallHandler>;
-    wire.serve(Handlers { calls, ..handlers(&Echo::open()) }).await.expect("it serves");
-    say(&format!("0 {}", wire.local_addr()));
-    obey(&wire, &handler.0, orders()).await;
-    wire.stop().await;
-}
-
-#[expect(clippy::print_stdout, reason = "the parent reads it")]
-fn say(text: &str) {
-    println!("@ {text}");
-}
-
-/// What the parent says, until it says nothing more.
-fn orders() -> mpsc::Receiver<String> {
-    let (orders, heard) = mpsc::channel(64);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if orders.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    heard
-}
-
-async fn obey(wire: &Wire, handler: &Inner, mut orders: mpsc::Receiver<String>) {
-    while let Some(line) = orders.recv().await {
-        let words: Vec<&str> = line.split(' ').collect();
-        let number = |at: usize| words[at].parse::<u64>().expect("a number");
-        match words[0] {
-            "address" => wire.set_address(NodeId(number(2)), words[3]),
-            "evict" => wire.evict(NodeId(number(2))),
-            "release" => {
-                handler.released.add_permits(usize::try_from(number(2)).expect("small"));
-            }
-            "race" => say(&format!("{} {}", number(1), race(wire, NodeId(number(2))).await)),
-            "reload" => say(&format!("{} {:?}", number(1), wire.reload())),
-            "state" => say(&format!("{} {}", number(1), state(wire, handler))),
-            "ask" => {
-                let (calls, id, to) = (wire.calls(), number(1), NodeId(number(2)));
-                let call = call_of(words[3], usize::try_from(number(4)).expect("small"));
-                let within = Duration::from_millis(number(5));
-                let sent = call.items.clone();
-                let called = calls.call(to, call, within);
-                tokio::spawn(async move { say(&format!("{id} {}", told(called.await, &sent))) });
-            }
-            other => panic!("what is {other}?"),
-        }
-    }
-}
-
-fn call_of(kind: &str, bytes: usize) -> Call {
-    let kind = match kind {
-        "echo" => CallKind::Commands,
-        "hold" => CallKind::Query,
-        "crash" => CallKind::View,
-        _ => CallKind::Control,
-    };
-    let pattern: Vec<u8> = (0..251).collect();
-    let mut body = pattern.repeat(bytes / 251 + 1);
-    body.truncate(bytes);
-    let items = vec![Item { key: Some([1; 16]), body, trace: None }];
-    Call { kind, target: Target::Node, items, within_ms: 0, trace: TraceId::NIL, hops: 3 }
-}
-
-/// How many of four large calls are done when two short ones, asked later, are. What stands before
-/// a short one is counted in the tests of the link; here is sixty times as much on the way as that.
-async fn race(wire: &Wire, to: NodeId) -> String {
-    let calls = wire.calls();
-    let large: Vec<_> =
-        (0..4).map(|_| tokio::spawn(calls.call(to, call_of("echo", 15 << 20), LONG))).collect();
-    eventually("they are under way", || wire.peers()[0].in_flight == 4).await;
-    for _ in 0..2 {
-        let short = calls.call(to, call_of("echo", 100), LONG).await;
-        assert!(matches!(short, Ok(Answer::Done(_))), "{short:?}");
-    }
-    let done = large.iter().filter(|large| large.is_finished()).count();
-    for large in large {
-        let answer = large.await.expect("no panic");
-        assert!(matches!(answer, Ok(Answer::Done(_))), "a large call is lost");
-    }
-    format!("{done} of 4 large ones were done")
-}
-
-fn told(answer: Result<Answer, WireError>, sent: &[Item]) -> String {
-    match answer {
-        Ok(Answer::Done(outcomes)) => {
-            let same = outcomes.len() == sent.len()
-                && outcomes.iter().zip(sent).all(
-                    |(outcome, item)| matches!(outcome, Outcome::Ok(body) if *body == item.body),
-                );
-            if same { "ok".into() } else { "another body".into() }
-        }
-        Ok(other) => format!("{other:?}"),
-        Err(error) => format!("error {error:?}"),
-    }
-}
-
-fn state(wire: &Wire, handler: &Inner) -> String {
-    let mut text = format!("begun={}", handler.begun.load(Ordering::SeqCst));
-    for peer in wire.peers() {
-        let _ = write!(text, " {}={}:{}", peer.node, peer.connected, peer.in_flight);
-    }
-    text
-}
-
-// The test's side.
 
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<String>>>>;
 
@@ -197,7 +31,7 @@ impl Node {
     async fn start(office: &Office, node: u64, port: u16, handlers_max: usize) -> Arc<Self> {
         let folder = office.folder.path().display();
         let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "processes::a_node", "--nocapture"])
+            .args(["--exact", "process::a_node", "--nocapture"])
             .env(NODE, format!("{node} {port} {folder} {handlers_max}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -253,6 +87,13 @@ impl Node {
         let want = format!("begun={count}");
         let looking = async { while self.order("state").await.split(' ').next() != Some(&want) {} };
         tokio::time::timeout(LONG, looking).await.expect("calls begin");
+    }
+
+    /// How many calls have begun.
+    async fn count(&self) -> usize {
+        let state = self.order("state").await;
+        let begun = state.split(' ').next().and_then(|word| word.strip_prefix("begun="));
+        begun.and_then(|count| count.parse().ok()).expect("a count")
     }
 
     async fn signal(&self, signal: &str) {
@@ -323,6 +164,33 @@ async fn three_nodes_all_reach_each_other() {
             from.reaches(to).await;
         }
     }
+}
+
+/// The gateway is watched over: what it carried breaks, and is carried again soon.
+#[tokio::test]
+async fn a_gateway_that_dies_is_started_again() {
+    let Two { first, second, office: _office, proxy: _proxy } = two(4_096).await;
+    for (dies, lives) in [(&first, &second), (&second, &first), (&second, &first)] {
+        let before = dies.count().await;
+        let held = {
+            let (dies, lives) = (Arc::clone(dies), Arc::clone(lives));
+            tokio::spawn(async move { lives.ask(&dies, "hold", 1).await })
+        };
+        dies.begun(before + 1).await;
+        assert_eq!(dies.order("crash").await, "1");
+        let broken = held.await.expect("no panic");
+        assert!(broken.starts_with("error Broken"), "{broken}");
+        lives.reaches(dies).await;
+        dies.reaches(lives).await;
+    }
+}
+
+/// The call was handled: that must not look as if it could be asked again elsewhere.
+#[tokio::test]
+async fn an_answer_that_is_too_large_says_nothing_of_the_call() {
+    let Two { first, second, office: _office, proxy: _proxy } = two(4_096).await;
+    let answer = first.ask(&second, "swell", 1).await;
+    assert!(answer.starts_with("error Refused") && answer.contains("answer"), "{answer}");
 }
 
 /// W5, counted: short asks, one after the other, are done while large ones are on their way.

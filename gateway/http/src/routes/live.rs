@@ -22,7 +22,7 @@ use crate::auth::Access;
 use crate::call::Call;
 use crate::edge::Shared;
 use crate::fault::Fault;
-use crate::live::{LiveEvent, Topics};
+use crate::live::{Told, Topics};
 use crate::route::{Param, Route};
 
 const READ: Access = Access::Scope(Scope::ProfilesRead);
@@ -35,7 +35,8 @@ const TOPICS: &[Param] = &[
 ];
 const ABOUT: &str = "Each change of a profile or a segment the moment it is durable, as JSON with \
 `type`, `profile`, `segment`, `at`, `data`. A connection that falls behind is told \
-`{\"type\":\"lagged\",\"lost\":n}` and goes on with the newest.";
+`{\"type\":\"lagged\",\"lost\":n}` and goes on with the newest; `lost` is 0 if changes may have been lost on \
+their way from another node and it is not known how many.";
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/api/v1/live", READ, |call| Box::pin(sse(call)))
@@ -58,7 +59,7 @@ struct TopicsQuery {
 /// A subscriber: what it listens to and when it ends.
 struct Feed {
     topics: Topics,
-    changes: Receiver<Arc<LiveEvent>>,
+    changes: Receiver<Told>,
     stopping: watch::Receiver<bool>,
     /// After `changes`: fields are dropped in their order.
     _tidy: Tidy,
@@ -108,12 +109,12 @@ impl Feed {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return Next::End,
             };
             match change {
-                Ok(change) if !self.topics.wants(&change) => {}
-                Ok(change) => match serde_json::to_string(&*change) {
+                Ok(Told::Change(change)) if !self.topics.wants(&change) => {}
+                Ok(Told::Change(change)) => match serde_json::to_string(&*change) {
                     Ok(text) => return Next::Change(text),
                     Err(error) => tracing::error!(%error, "a live change could not be written"),
                 },
-                Err(RecvError::Lagged(lost)) => return Next::Lagged(lost),
+                Ok(Told::Lost(lost)) | Err(RecvError::Lagged(lost)) => return Next::Lagged(lost),
                 Err(RecvError::Closed) => return Next::End,
             }
         }

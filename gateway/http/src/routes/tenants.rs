@@ -111,7 +111,10 @@ pub(super) async fn ask(
     command: Command,
 ) -> Result<impresario_tenant::Reply, Fault> {
     let entity = impresario_tenant::key(tenant);
-    Ok(call.edge.router.ask::<Tenant>(entity, command, call.envelope()?).await?)
+    let reply = call.edge.router.ask::<Tenant>(entity, command, call.envelope()?).await?;
+    // Whoever is told that it is done finds it done here, wherever it was decided.
+    call.edge.directory.invalidate(entity.tenant);
+    Ok(reply)
 }
 
 /// Sends a command to the caller's own tenant and answers what became of it.

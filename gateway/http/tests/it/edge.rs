@@ -9,11 +9,12 @@ use http_body_util::BodyExt;
 use impresario_host::clock::ManualClock;
 use impresario_host::{Host, HostBuilder, HostParts, NoPolicy};
 use impresario_http::{
-    AdminPort, Edge, EdgeParts, Live, Options, PortError, PortFuture, PortStream, PortTyped,
+    AdminAsk, AdminPort, Edge, EdgeParts, Live, Operator, Options, Place, PortError, PortFuture,
+    PortStream, PortTyped,
 };
 use impresario_ids::{EndpointId, MessageId, TenantId};
 use impresario_journal::MemoryJournal;
-use impresario_kernel::Timestamp;
+use impresario_kernel::{PartitionId, Timestamp};
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
 use impresario_segment::Segment;
@@ -100,6 +101,7 @@ impl World {
                 .build_recorder()
                 .handle(),
             root_token_hash: *blake3::hash(ROOT.as_bytes()).as_bytes(),
+            root_tokens: Arc::new(|_| false),
             quota_file: None,
         });
         Self { app: edge.router(), edge, live, clock, vault }
@@ -175,20 +177,24 @@ fn nothing<'a, T: Send + 'a>() -> PortTyped<'a, T> {
 impl AdminPort for Port {
     fn provision(&self, tenant: TenantId) -> PortFuture<'_> {
         Box::pin(async move {
-            self.host
-                .provision(tenant)
-                .await
-                .map_err(|error| PortError::internal(error.to_string()))?;
+            let vault = self.host.vault();
+            if !vault.contains(tenant) {
+                let row = vault.provision(tenant).expect("a key");
+                vault.activate(tenant, &row).expect("it is a key");
+            }
             Ok(Value::Null)
         })
     }
 
     fn erase(&self, tenant: TenantId) -> PortFuture<'_> {
         Box::pin(async move {
-            self.host
-                .erase(tenant)
-                .await
-                .map_err(|error| PortError::internal(error.to_string()))?;
+            self.host.vault().forget(tenant);
+            for number in 0..self.host.journal().partitions() {
+                self.host
+                    .remove_tenant(PartitionId(number), tenant)
+                    .await
+                    .map_err(|error| PortError::internal(error.to_string()))?;
+            }
             Ok(Value::Null)
         })
     }
@@ -197,49 +203,15 @@ impl AdminPort for Port {
         Box::pin(async { Ok(Value::Null) })
     }
 
-    fn node(&self) -> PortFuture<'_> {
-        Box::pin(async { Ok(json!({"node": "test"})) })
+    fn ask(&self, _: Operator, ask: AdminAsk, _: Place) -> PortFuture<'_> {
+        Box::pin(async move {
+            match ask {
+                AdminAsk::Node => Ok(json!({"node": "test"})),
+                _ => Err(PortError::not_found("not part of this world")),
+            }
+        })
     }
 
-    fn stores(&self) -> PortFuture<'_> {
-        nothing()
-    }
-    fn actors_top(&self, _: Option<String>, _: usize) -> PortFuture<'_> {
-        nothing()
-    }
-    fn actor_show(&self, _: TenantId, _: String, _: String) -> PortFuture<'_> {
-        nothing()
-    }
-    fn timers(&self, _: Option<TenantId>, _: usize) -> PortFuture<'_> {
-        nothing()
-    }
-    fn outbox(&self, _: Option<TenantId>, _: usize) -> PortFuture<'_> {
-        nothing()
-    }
-    fn outbox_drop(&self, _: String) -> PortFuture<'_> {
-        nothing()
-    }
-    fn outbox_retry(&self, _: String) -> PortFuture<'_> {
-        nothing()
-    }
-    fn dead_letters(&self, _: Option<TenantId>, _: usize) -> PortFuture<'_> {
-        nothing()
-    }
-    fn dead_letter_replay(&self, _: String) -> PortFuture<'_> {
-        nothing()
-    }
-    fn dead_letter_drop(&self, _: String) -> PortFuture<'_> {
-        nothing()
-    }
-    fn config(&self) -> PortFuture<'_> {
-        nothing()
-    }
-    fn log_level(&self, _: Option<String>) -> PortFuture<'_> {
-        nothing()
-    }
-    fn tenants(&self, _: Option<TenantId>, _: usize) -> PortFuture<'_> {
-        nothing()
-    }
     fn export(&self, _: TenantId) -> PortStream {
         Box::pin(futures_util::stream::iter([json!({"line": 1})]))
     }

@@ -42,7 +42,7 @@ impl From<ReadError> for ReplicaError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NoPartition(group) => Self::NoGroup(group),
-            ReadError::Store(why) => Self::Store(why),
+            ReadError::Store(why) | ReadError::Unreachable { why, .. } => Self::Store(why),
             ReadError::Closed => Self::Closed,
         }
     }

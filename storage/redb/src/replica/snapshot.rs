@@ -36,23 +36,7 @@ struct Cursor {
 
 impl SnapshotReader {
     pub(crate) fn open(inner: &Inner, group: u16) -> Result<Self, ReplicaError> {
-        let cell = inner.cell(group)?;
-        let mut state = cell.state();
-        if !cell.checkpoint_locked(&mut state, &inner.shared) {
-            inner.alive()?;
-        }
-        let database = state.as_ref().ok_or(ReplicaError::Closed)?.database();
-        let (base, mark) = guarded(|| {
-            // One transaction, so that rows and mark are of one moment.
-            let transaction = database.begin_read()?;
-            let mark = about_in(&transaction, <Option<Mark>>::ROW)?;
-            Ok((Base::of(&transaction)?, mark))
-        })
-        .map_err(unreadable)?;
-        drop(state);
-        inner.slots.checkpointed(&cell);
-        let mark = mark.and_then(|bytes| <Option<Mark>>::from_bytes(&bytes));
-        let mark = mark.ok_or_else(|| ReplicaError::Store("it has no mark".to_owned()))?;
+        let (base, mark) = moment(inner, group)?;
         let starts = vec![(Cursor::default(), chunk::seed(&mark))];
         Ok(Self { base, mark, starts, count: None })
     }
@@ -120,6 +104,27 @@ impl SnapshotReader {
         let (bytes, sum) = filling.seal(next.is_none());
         Ok((bytes, next, sum))
     }
+}
+
+/// The rows of a group as of now, and the mark that goes with them. Makes a checkpoint first.
+pub(crate) fn moment(inner: &Inner, group: u16) -> Result<(Base, Option<Mark>), ReplicaError> {
+    let cell = inner.cell(group)?;
+    let mut state = cell.state();
+    if !cell.checkpoint_locked(&mut state, &inner.shared) {
+        inner.alive()?;
+    }
+    let database = state.as_ref().ok_or(ReplicaError::Closed)?.database();
+    let (base, mark) = guarded(|| {
+        // One transaction, so that rows and mark are of one moment.
+        let transaction = database.begin_read()?;
+        let mark = about_in(&transaction, <Option<Mark>>::ROW)?;
+        Ok((Base::of(&transaction)?, mark))
+    })
+    .map_err(unreadable)?;
+    drop(state);
+    inner.slots.checkpointed(&cell);
+    let mark = mark.and_then(|bytes| <Option<Mark>>::from_bytes(&bytes));
+    Ok((base, mark.ok_or_else(|| ReplicaError::Store("it has no mark".to_owned()))?))
 }
 
 /// Puts a row into a chunk, from `offset` of its value on. Where it must go on if it does not fit.

@@ -18,7 +18,7 @@ use crate::replica::stored::entry_bytes;
 use crate::replica::view::View;
 use crate::replica::writer::{Op, What};
 use crate::replica::{
-    Done, LogEntry, LogState, Mark, Payload, ReplicaError, ReplicaOptions, ReplicaStats,
+    Done, LogEntry, LogState, Mark, Payload, ReplicaError, ReplicaOptions, ReplicaStats, RowReader,
     SnapshotInstall, SnapshotReader,
 };
 use crate::shared::Stop;
@@ -406,6 +406,15 @@ impl ReplicaStore {
     /// If no replica of the group is here, or the store failed or is closed.
     pub fn snapshot(&self, group: u16) -> Result<SnapshotReader, ReplicaError> {
         SnapshotReader::open(&self.inner, group)
+    }
+
+    /// The rows of a group as of now, one after the other: for backups and digests. Makes a
+    /// checkpoint first: waits for the disk.
+    ///
+    /// # Errors
+    /// If no replica of the group is here, or the store failed or is closed.
+    pub fn rows(&self, group: u16) -> Result<RowReader, ReplicaError> {
+        RowReader::open(&self.inner, group)
     }
 
     /// Begins to take the snapshot that another node made at `mark`, or goes on with it if it was

@@ -129,6 +129,8 @@ pub(crate) struct Writer {
     untidy: BTreeSet<u16>,
     drain_bytes: usize,
     gather: Gather,
+    /// Who appended in the last durable write, and in the one before.
+    busy: [BTreeSet<u16>; 2],
 }
 
 impl Writer {
@@ -142,14 +144,15 @@ impl Writer {
         let untidy = (0..).zip(&places).filter(|(_, place)| !place.is_tidy());
         let untidy = untidy.map(|(group, _)| group).collect();
         let gather = Gather { count: 0, wait };
-        Self { shared, log, slots, places, untidy, drain_bytes, gather }
+        let busy = <_>::default();
+        Self { shared, log, slots, places, untidy, drain_bytes, gather, busy }
     }
 
     /// Until the store closes.
     pub(crate) fn run(mut self) {
         loop {
             let drained = self.shared.drain(self.drain_bytes, self.gather);
-            self.gather.count = drained.iter().filter(|op| !op.is_lazy()).count();
+            self.gather.count = self.expected(&drained);
             if drained.is_empty() {
                 return;
             }
@@ -158,6 +161,16 @@ impl Writer {
                 None => self.write(drained),
             }
         }
+    }
+
+    /// How many groups the next durable write should wait for: those of the last two. With those of
+    /// the last alone, the groups that were answered and those that came meanwhile would take turns
+    /// for ever, each with a write for half of them.
+    fn expected(&mut self, drained: &[Op]) -> usize {
+        let appends = drained.iter().filter(|op| matches!(op.what, What::Append { .. }));
+        self.busy.swap(0, 1);
+        self.busy[0] = appends.map(|op| op.group).collect();
+        self.busy[0].union(&self.busy[1]).count()
     }
 
     fn write(&mut self, ops: Vec<Op>) {

@@ -3,7 +3,11 @@ use std::path::{Path, PathBuf};
 
 use impresario_journal::conformance::{PARTITIONS, commit, rows};
 use impresario_journal::{CommitError, Journal as _, Table, Write};
-use impresario_redb::{OpenError, Options, RedbJournal, inspect, verify};
+use impresario_redb::{
+    OpenError, Options, RedbJournal, ReplicaOptions, ReplicaStore, inspect, verify,
+};
+
+use crate::replica;
 
 fn open(dir: &Path) -> Result<RedbJournal, OpenError> {
     RedbJournal::open(Options::new(dir, PARTITIONS))
@@ -70,13 +74,11 @@ fn files_of_a_later_format_are_refused() {
         transaction
             .open_table(about)
             .expect("a table")
-            .insert("format", &[0u8, 0, 0, 2][..])
+            .insert("format", &[0u8, 0, 0, 9][..])
             .expect("a row");
         transaction.commit().expect("a commit");
         drop(database);
-        check(folder.path(), name, |error| {
-            matches!(error, OpenError::Format { stored: 2, known: 1, .. })
-        });
+        check(folder.path(), name, |error| matches!(error, OpenError::Format { stored: 9, .. }));
     }
 }
 
@@ -189,4 +191,68 @@ fn a_batch_over_the_limit_is_refused_and_harms_nothing() {
     let write = Write::Put { table: Table::Events, key: b"big".to_vec(), value };
     assert!(matches!(commit(&journal, 1, 1, vec![write]), Err(CommitError::TooLarge { .. })));
     commit(&journal, 1, 1, vec![put(200)]).expect("the next commit");
+}
+
+/// The format that the files of a replicated store have.
+fn formats(dir: &Path) -> Vec<(&'static str, u32)> {
+    let about: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("impresario");
+    let format = |name| {
+        let database = redb::Database::open(dir.join(name)).expect("it opens");
+        let table = redb::ReadableDatabase::begin_read(&database)
+            .map(|read| read.open_table(about).expect("a table"))
+            .expect("a read");
+        let row = table.get("format").expect("readable").expect("a row");
+        (name, u32::from_be_bytes(row.value().try_into().expect("a number")))
+    };
+    ["log.redb", "state-0001.redb"].map(format).into()
+}
+
+fn set_format(path: &Path, format: u32) {
+    let about: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("impresario");
+    let database = redb::Database::open(path).expect("it opens");
+    let transaction = database.begin_write().expect("it takes a write");
+    let mut table = transaction.open_table(about).expect("a table");
+    table.insert("format", &format.to_be_bytes()[..]).expect("a row");
+    drop(table);
+    transaction.commit().expect("a commit");
+}
+
+fn reopen(dir: &Path) -> Result<ReplicaStore, OpenError> {
+    ReplicaStore::open(ReplicaOptions::new(dir, 4))
+}
+
+#[test]
+fn a_replicated_store_of_a_later_release_is_refused_and_not_touched() {
+    for number in 0..2 {
+        let folder = tempfile::tempdir().expect("a folder");
+        replica::filled(folder.path(), 20).close();
+        let (name, own) = formats(folder.path())[number];
+        let path = folder.path().join(name);
+        set_format(&path, own + 1);
+        let error = reopen(folder.path()).expect_err("it must not open");
+        assert_eq!(error.code(), "store_format_unknown", "{error}");
+        assert!(error.to_string().contains("use the release that wrote it"), "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+        set_format(&path, own);
+        let store = reopen(folder.path()).expect("the release that wrote it opens it");
+        assert_eq!(store.applied(1).expect("a replica").map(|mark| mark.index), Some(19));
+    }
+}
+
+/// What the next release will have to do; it needs a build that plays it.
+#[cfg(feature = "next-format")]
+#[test]
+fn a_store_of_the_release_before_opens_and_keeps_its_format() {
+    let folder = tempfile::tempdir().expect("a folder");
+    replica::filled(folder.path(), 20).close();
+    for (name, own) in formats(folder.path()) {
+        set_format(&folder.path().join(name), own - 1);
+    }
+    let before = formats(folder.path());
+    let store = reopen(folder.path()).expect("the release before is read");
+    replica::append(&store, 1, replica::entries(1, 20..30)).expect("an append");
+    replica::apply(&store, 1, 20..30);
+    store.close();
+    drop(store);
+    assert_eq!(formats(folder.path()), before, "a node may go back");
 }

@@ -201,6 +201,28 @@ fn after_a_failed_fsync_nothing_is_written_and_everybody_told() {
 }
 
 #[test]
+fn a_full_disk_fails_the_store_and_keeps_what_was_acknowledged() {
+    let disk = Disk::default();
+    let open = || {
+        let options = ReplicaOptions::new("sim", 2);
+        ReplicaStore::open_simulated(options, std::sync::Arc::new(disk.clone()))
+    };
+    let store = open().expect("it opens");
+    store.ensure(0).expect("a replica");
+    disk.fill_up();
+    let refused = (0..).find(|index| append(&store, 0, entries(1, *index..index + 1)).is_err());
+    let refused = refused.expect("files cannot grow");
+    assert!(store.failure().is_some_and(|why| why.contains("log.redb")));
+    drop(store);
+    disk.power_on(&mut crate::sim::Dice(2));
+    let store = open().expect("it opens again, with room");
+    let last = store.log_state(0).expect("here").last.map(|(index, _)| index);
+    assert!(last >= refused.checked_sub(1), "{last:?} of {refused}");
+    let next = last.map_or(0, |last| last + 1);
+    append(&store, 0, entries(2, next..next + 1)).expect("it goes on");
+}
+
+#[test]
 fn the_last_handle_may_go_on_the_writers_own_thread() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = filled(folder.path(), 3);

@@ -1,5 +1,6 @@
 //! A disk in memory that loses power: each 512-byte sector that was written and not synced is then
-//! kept or lost by the toss of a coin. It may also refuse one sync.
+//! kept or lost by the toss of a coin. It may also refuse syncs, or be
+//! full.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,6 +23,8 @@ struct Platter {
     left: Option<u64>,
     /// Syncs until one fails.
     syncs_left: Option<u64>,
+    /// No file may grow.
+    full: bool,
 }
 
 #[derive(Debug, Default)]
@@ -91,9 +94,15 @@ impl Disk {
         self.platter().syncs_left = Some(syncs);
     }
 
-    /// Takes the power away if it is still there, and gives it back.
+    /// From now on there is no room for any file to grow.
+    pub(crate) fn fill_up(&self) {
+        self.platter().full = true;
+    }
+
+    /// Takes the power away if it is still there, and gives it back, with room to write.
     pub(crate) fn power_on(&self, dice: &mut Dice) {
         let mut platter = self.platter();
+        platter.full = false;
         platter.left = None;
         platter.syncs_left = None;
         for file in &mut platter.files {
@@ -169,12 +178,17 @@ impl StorageBackend for File {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        let full = self.disk.platter().full;
         self.with(true, |file| {
             let before = file.current.len();
+            if full && len as usize > before {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             file.current.resize(len as usize, 0);
             // What comes back after it was cut off is new.
             file.touch(before.min(len as usize), before.max(len as usize));
-        })
+            Ok(())
+        })?
     }
 
     fn sync_data(&self) -> io::Result<()> {

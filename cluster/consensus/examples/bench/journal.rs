@@ -1,10 +1,7 @@
 //! How many batches a second one node commits, and what a batch costs, on the plain journal and on
-//! the replicated one with a single voter. Run in release:
-//!
-//! `cargo run --release -p impresario-consensus --example throughput -- [seconds] [folder]`
+//! the replicated one with a single voter.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +13,8 @@ use impresario_journal::{Batch, Journal, Table, Write};
 use impresario_kernel::PartitionId;
 use impresario_redb::{RedbJournal, ReplicaOptions, ReplicaStore};
 use impresario_wire::{Answered, Lane, RaftTransport, WireError};
+
+use crate::{cpu, lasting, say};
 
 const PARTITIONS: u16 = 16;
 const COMMITTERS: u64 = 256;
@@ -98,20 +97,12 @@ fn writes(committer: u64, number: u64) -> Vec<Write> {
     ]
 }
 
-/// Time that this process has computed, from `/proc/self/stat` (in hundredths of a second).
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok());
-    Duration::from_millis(10 * (ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)))
-}
-
 fn plain(dir: &Path) -> Arc<dyn Journal> {
     let options = impresario_redb::Options::new(dir.join("plain"), PARTITIONS);
     Arc::new(RedbJournal::open(options).expect("a store"))
 }
 
-async fn replicated(dir: &Path) -> (Consensus, Arc<dyn Journal>, Duration) {
+async fn replicated(dir: &Path) -> (Consensus, Arc<dyn Journal>) {
     let store = ReplicaStore::open(ReplicaOptions::new(dir.join("raft"), PARTITIONS + 1));
     let opening = Consensus::open(
         Options::default(),
@@ -120,7 +111,6 @@ async fn replicated(dir: &Path) -> (Consensus, Arc<dyn Journal>, Duration) {
         Arc::new(Nobody),
         Arc::new(|_, _| false),
     );
-    let began = Instant::now();
     let consensus = opening.await.expect("a consensus");
     if consensus.groups().is_empty() {
         consensus.found(0..PARTITIONS).await.expect("founded");
@@ -130,48 +120,32 @@ async fn replicated(dir: &Path) -> (Consensus, Arc<dyn Journal>, Duration) {
         led.expect("a leader");
     }
     let journal = Arc::new(consensus.journal(PARTITIONS));
-    (consensus, journal, began.elapsed())
+    (consensus, journal)
 }
 
-fn tell(what: &str, measured: Measured) {
+fn row(committers: u64, what: &str, measured: Measured, of_plain: Option<f64>) {
     let Measured { batches, together, cpu_micros, median, p99 } = measured;
-    let _ = writeln!(
-        std::io::stdout(),
-        "{what:24} {batches:9.0} batches/s {together:6.1} per fsync {cpu_micros:7.1} us CPU/batch  \
-         p50 {median:?}  p99 {p99:?}"
-    );
+    let of_plain = of_plain.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part));
+    say(&format!(
+        "| {committers} | {what} | {batches:.0} | {of_plain} | {together:.1} | {cpu_micros:.0} | {:.2} | {:.2} |",
+        1e3 * median.as_secs_f64(),
+        1e3 * p99.as_secs_f64(),
+    ));
 }
 
-#[tokio::main]
-async fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
-    let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let dir = tempfile::tempdir_in(parent).expect("a folder");
+pub(crate) async fn run(dir: &Path, seconds: u64) {
+    say(
+        "| committers | journal | batches/s | of plain | batches per fsync | us CPU per batch | p50 ms | p99 ms |",
+    );
+    say("|---:|---|---:|---:|---:|---:|---:|---:|");
     for committers in [1, u64::from(PARTITIONS), COMMITTERS] {
-        let journal = plain(&dir.path().join(committers.to_string()));
+        let journal = plain(&dir.join(committers.to_string()));
         let baseline = measure(Arc::clone(&journal), committers, seconds).await;
         journal.close();
-        tell(&format!("plain, {committers} committers"), baseline);
-        let (consensus, journal, founded) =
-            replicated(&dir.path().join(committers.to_string())).await;
+        row(committers, "plain", baseline, None);
+        let (consensus, journal) = replicated(&dir.join(committers.to_string())).await;
         let raft = measure(journal, committers, seconds).await;
-        tell(&format!("raft, {committers} committers"), raft);
+        row(committers, "raft, 1 voter", raft, Some(raft.batches / baseline.batches));
         consensus.shutdown().await;
-        drop(consensus);
-        let (consensus, _, restarted) = replicated(&dir.path().join(committers.to_string())).await;
-        consensus.shutdown().await;
-        let _ = writeln!(
-            std::io::stdout(),
-            "{:24} {:.0} %, CPU {:.2}x; founding took {founded:?}, the elections at a restart {restarted:?}",
-            "raft against plain",
-            100.0 * raft.batches / baseline.batches,
-            raft.cpu_micros / baseline.cpu_micros,
-        );
     }
-}
-
-/// The load runs for so long; there is nothing else to wait for.
-async fn lasting(seconds: u64) {
-    let _ = tokio::time::timeout(Duration::from_secs(seconds), std::future::pending::<()>()).await;
 }

@@ -1,0 +1,5 @@
+//! The program as it is run: real processes, real sockets.
+
+mod alone;
+mod cluster;
+mod node;
