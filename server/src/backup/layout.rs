@@ -1,4 +1,4 @@
-//! What the keys of all rows mean. See `docs/adr/0016-backup.md` for the table in words.
+//! What the keys of all rows mean. See `docs/adr/0015-backup.md` for the table in words.
 
 use impresario_backup::{Home, Layout, Misplaced};
 use impresario_ids::TenantId;
