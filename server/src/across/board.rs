@@ -178,10 +178,12 @@ impl Neighbours {
             Role::Leader => return Some(self.me()),
             Role::Follower { .. } | Role::Absent => {}
         }
-        match self.steward() {
+        let heard = match self.steward() {
             Some(steward) => steward.leaders().of(GroupId(partition.0)),
             None => now.leader(),
-        }
+        };
+        // Of itself this node knows better than what it once told.
+        heard.filter(|leader| *leader != self.me())
     }
 
     /// Whether nobody is heard that leads the system group: this node is in a minority, or all are.
