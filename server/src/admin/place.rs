@@ -98,10 +98,13 @@ impl Admin {
         if node == neighbours.me() {
             return self.here(ask.clone()).await;
         }
+        if !neighbours.is_member(node) {
+            return Err(PortError::not_found(format!("{node} is no member of this cluster")));
+        }
         if !neighbours.others().contains(&node) {
             return Err(PortError {
                 code: &codes::NODE_UNREACHABLE,
-                detail: format!("{node} is no other member that is expected to answer"),
+                detail: format!("{node} is not expected to answer: it is dead or leaves"),
             });
         }
         let answer = forward(neighbours, node, by, ask, patience(ask)).await;

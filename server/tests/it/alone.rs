@@ -46,7 +46,7 @@ async fn what_cannot_be_done_is_refused_with_its_code() {
         ("POST", "partitions/x/snapshot", Value::Null, 400, "parameter_invalid"),
         ("POST", "partitions/99/snapshot", Value::Null, 404, "admin_not_found"),
         ("GET", "partitions/99", Value::Null, 404, "partition_unknown"),
-        ("GET", "node?node=node-7", Value::Null, 503, "node_unreachable"),
+        ("GET", "node?node=node-7", Value::Null, 404, "admin_not_found"),
         ("GET", "timers?node=all", Value::Null, 400, "parameter_invalid"),
         ("PATCH", "cluster/settings", json!({}), 400, "parameter_invalid"),
         ("PATCH", "cluster/settings", json!({"nonsense": 1}), 400, "invalid_request"),
