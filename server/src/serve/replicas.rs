@@ -44,7 +44,12 @@ pub(crate) async fn open(
     };
     let opened = tokio::task::spawn_blocking(move || ReplicaStore::open(options)).await?;
     let store = opened.map_err(without_system_group)?;
-    Ok(Consensus::open(config.consensus.clone(), store, node, transport, allowed).await?)
+    let mut consensus = config.consensus.clone();
+    if config.backup.target.is_empty() {
+        // Nothing is shipped, so nobody will ask where shipping was.
+        consensus.archive_grace_ms = 0;
+    }
+    Ok(Consensus::open(consensus, store, node, transport, allowed).await?)
 }
 
 /// Opens every replica as the only voter of its group, and waits until this node leads them all.
