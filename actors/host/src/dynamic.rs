@@ -69,6 +69,11 @@ pub(crate) trait AnyKind: Send + Sync {
     ) -> Boxed<'a, Result<Vec<u8>, Failure>>;
     /// Passivates what is idle since before `idle_since`, and so much of the least recently used.
     fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, excess: Excess);
+    /// Lets one entity go if it is at rest; asks it for a snapshot first if it needs one.
+    fn passivate_key(&self, core: &Arc<Core>, key: &EntityKey);
+    fn hold(&self, key: &EntityKey, until: Timestamp, reason: String);
+    fn release(&self, key: &EntityKey, now: Timestamp) -> bool;
+    fn is_active(&self, key: &EntityKey) -> bool;
     fn drop_matching(&self, matches: &dyn Fn(&EntityKey) -> bool);
     fn active(&self) -> usize;
     /// Roughly the memory of the active entities, in bytes.
@@ -192,6 +197,22 @@ impl<E: Entity> AnyKind for Arc<Kind<E>> {
 
     fn passivate(&self, core: &Arc<Core>, idle_since: Timestamp, excess: Excess) {
         self.passivate_idle(core, idle_since, excess);
+    }
+
+    fn passivate_key(&self, core: &Arc<Core>, key: &EntityKey) {
+        self.passivate_one(core, key);
+    }
+
+    fn hold(&self, key: &EntityKey, until: Timestamp, reason: String) {
+        Kind::hold(self, key, until, reason);
+    }
+
+    fn release(&self, key: &EntityKey, now: Timestamp) -> bool {
+        Kind::release(self, key, now)
+    }
+
+    fn is_active(&self, key: &EntityKey) -> bool {
+        Kind::is_active(self, key)
     }
 
     fn drop_matching(&self, matches: &dyn Fn(&EntityKey) -> bool) {

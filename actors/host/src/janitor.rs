@@ -54,7 +54,7 @@ impl<E: Entity> Kind<E> {
         self.forget_old_crashes(core.clock.now());
     }
 
-    fn passivate_one(self: &Arc<Self>, core: &Arc<Core>, key: &EntityKey) {
+    pub(crate) fn passivate_one(self: &Arc<Self>, core: &Arc<Core>, key: &EntityKey) {
         let needs_snapshot = match self.slots.get(key).as_deref() {
             Some(Slot::Active(activation)) => {
                 activation.shared.is_settled() && activation.shared.dirty.load(Ordering::Relaxed)

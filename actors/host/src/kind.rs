@@ -146,6 +146,7 @@ impl<E: Entity> Kind<E> {
             && let Slot::Active(activation) = &*slot
         {
             let shared = Arc::clone(&activation.shared);
+            self.meters.active.decrement(1.0);
             *slot = Slot::Down { until, reason, shared, history };
         }
     }

@@ -30,6 +30,7 @@ mod dynamic;
 mod envelope;
 mod erase;
 mod failure;
+mod hold;
 mod hooks;
 mod host;
 mod idempotency;

@@ -6,13 +6,13 @@ use impresario_ids::{TenantId, TraceId};
 use impresario_journal::{Table, Write};
 use impresario_kernel::{Personal, Timestamp, encode};
 use impresario_router::{AskError, Failure, IdempotencyKey};
-use impresario_rows::{OutboxRow, decode_row, encode_row};
 use impresario_tenant::{Command, Tenant};
 use impresario_webhooks::{Answer, Outcome, Reason, Secret, body, next_attempt};
 use ractor::ActorRef;
 
 use crate::backoff::seed_of;
 use crate::book::RowKey;
+use crate::errand::waiting_row;
 use crate::delivery::{DeliveryKey, DeliveryRow, DeliveryStatus, Sent, seal_delivery};
 use crate::parts::Common;
 use crate::pump::PumpMessage;
@@ -127,7 +127,7 @@ enum Unsent {
 }
 
 async fn send(common: &Common, job: &Job, body: &str, now: Timestamp) -> Result<Answer, Unsent> {
-    let state = common.parts.tenants.state(job.tenant).map_err(Unsent::Failed)?;
+    let state = common.parts.tenants.state(job.tenant).await.map_err(Unsent::Failed)?;
     let endpoint =
         state.endpoint(job.delivery.endpoint).ok_or(Unsent::Dropped("endpoint_removed"))?;
     if !endpoint.enabled {
@@ -267,22 +267,11 @@ fn rows(
     };
     let listed = Write::Put { table: Table::Deliveries, key: key.to_bytes(), value: encode(&row) };
     let Some(next_at) = tried.next_at else { return Ok(vec![delete(job), listed]) };
-    let partition = host.partition_of(&source(job)?);
-    let Some(value) = host.journal().get(partition, Table::Outbox, &job.key)? else {
+    let next_at = Timestamp::from_ms(next_at);
+    let error = tried.error.unwrap_or_default();
+    let Some(again) = waiting_row(common, &job.key, tried.attempts, next_at, error)? else {
         // Erased with its tenant meanwhile.
         return Err(Failure::UnknownTenant);
     };
-    let mut waiting: OutboxRow =
-        decode_row(&value).map_err(|error| Failure::Damaged(error.to_string()))?;
-    waiting.attempts = tried.attempts;
-    waiting.next_at = Timestamp::from_ms(next_at);
-    waiting.last_error = tried.error.map(str::to_owned);
-    let again =
-        Write::Put { table: Table::Outbox, key: job.key.to_vec(), value: encode_row(&waiting) };
     Ok(vec![again, listed])
-}
-
-fn source(job: &Job) -> Result<impresario_kernel::EntityKey, Failure> {
-    impresario_rows::entity_of(&job.key)
-        .ok_or_else(|| Failure::Damaged("a row without an entity".to_owned()))
 }

@@ -23,6 +23,8 @@
 //!   another node, begins with the durable rows, after everything that was submitted here before is
 //!   committed or refused.
 //!
+//! - O8: nothing that is carried out blocks a thread of the runtime; the ports are futures ([`Asking`]).
+//!
 //! An attempt that is under way when its reign ends leaves no trace: what became of it can no longer
 //! be written (the host refuses with [`Failure::NotLeader`](impresario_router::Failure::NotLeader)),
 //! and if its request had left already, it was received. The next leader finds the row as it was and
@@ -44,6 +46,7 @@ mod book_tests;
 mod breaker;
 mod courier;
 mod delivery;
+mod errand;
 mod fair;
 mod hook;
 mod meters;
@@ -64,9 +67,10 @@ mod work;
 pub use delivery::{
     DeliveryKey, DeliveryRow, DeliveryStatus, Sent, find_delivery, list_deliveries, open_delivery,
 };
+pub use errand::{Errand, Errands, NoErrands, Order, Ran, Running};
 pub use hook::Hook;
 pub use options::Options;
 pub use outbox::Outbox;
 pub use parts::Parts;
 pub use places::led_here;
-pub use ports::{ProfileWalk, Settle, Settling, Tenants};
+pub use ports::{Asking, ProfileWalk, Settle, Settling, Tenants};

@@ -40,6 +40,8 @@ pub struct Options {
     pub deliveries_kept_ms: i64,
     /// How often forgotten deliveries are removed, in milliseconds.
     pub tidy_ms: i64,
+    /// Errands under way, of the whole node: turns that are answered, messages that are sent.
+    pub errands_in_flight_max: usize,
     /// Timers of one partition that fire at the same time.
     pub timers_in_flight_max: usize,
     /// Sweeps over all profiles of a tenant that run at the same time on the node.
@@ -68,6 +70,7 @@ impl Default for Options {
             breaker_open_max_ms: 1_800_000,
             deliveries_kept_ms: 7 * 86_400_000,
             tidy_ms: 3_600_000,
+            errands_in_flight_max: 2_048,
             timers_in_flight_max: 256,
             sweeps_in_flight_max: 2,
             sweep_asks_max: 32,
@@ -87,6 +90,7 @@ impl Options {
             &mut self.deliveries_in_flight_max,
             &mut self.deliveries_per_tenant_max,
             &mut self.deliveries_per_endpoint_max,
+            &mut self.errands_in_flight_max,
             &mut self.timers_in_flight_max,
             &mut self.sweeps_in_flight_max,
             &mut self.sweep_asks_max,

@@ -10,7 +10,7 @@ use impresario_router::{AskError, Deadline, Envelope, Failure, IdempotencyKey, R
 use impresario_rows::{DeadLetterRow, aad, dead_letter_key, encode_row, entity_of};
 use impresario_webhooks::Sender;
 
-use crate::{Options, ProfileWalk, Settle, Tenants};
+use crate::{Errands, Options, ProfileWalk, Settle, Tenants};
 
 /// What the outbox stands on.
 pub struct Parts {
@@ -26,6 +26,8 @@ pub struct Parts {
     pub settle: Arc<dyn Settle>,
     /// Sends webhooks.
     pub sender: Arc<Sender>,
+    /// Carries out what is neither a message to an entity nor a webhook.
+    pub errands: Arc<dyn Errands>,
     /// Whether there is certainly no such tenant any more. One that is not known here may be one
     /// that this node has not heard of yet.
     pub is_gone: Arc<dyn Fn(TenantId) -> bool + Send + Sync>,
@@ -44,6 +46,7 @@ impl fmt::Debug for Parts {
 pub(crate) struct Common {
     pub(crate) parts: Parts,
     pub(crate) sweeps: tokio::sync::Semaphore,
+    pub(crate) errands: tokio::sync::Semaphore,
     stopping: AtomicBool,
 }
 
@@ -51,7 +54,8 @@ impl Common {
     pub(crate) fn new(mut parts: Parts) -> Self {
         parts.options.at_least_one();
         let sweeps = tokio::sync::Semaphore::new(parts.options.sweeps_in_flight_max);
-        Self { parts, sweeps, stopping: AtomicBool::new(false) }
+        let errands = tokio::sync::Semaphore::new(parts.options.errands_in_flight_max);
+        Self { parts, sweeps, errands, stopping: AtomicBool::new(false) }
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -4,20 +4,28 @@ use std::sync::Arc;
 use impresario_ids::{ProfileId, TenantId};
 use impresario_router::Failure;
 
+/// What a port gives: its answer, once it is known.
+///
+/// Everything that the outbox carries out is polled under a lock of its reign, so a port never
+/// blocks: a wait inside a poll would stop whoever ends the reign, then the other tasks of the reign,
+/// and with the last worker of the runtime the whole node. What has to block does so on a thread of
+/// its own.
+pub type Asking<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+
 /// Where the outbox learns of a tenant's webhook endpoints. A closure will do.
 pub trait Tenants: Send + Sync + 'static {
     /// The tenant's state as of a recent commit.
     ///
     /// # Errors
     /// [`Failure::UnknownTenant`] if there is none; other failures are tried again.
-    fn state(&self, tenant: TenantId) -> Result<Arc<impresario_tenant::State>, Failure>;
+    fn state(&self, tenant: TenantId) -> Asking<Arc<impresario_tenant::State>>;
 }
 
 impl<F> Tenants for F
 where
-    F: Fn(TenantId) -> Result<Arc<impresario_tenant::State>, Failure> + Send + Sync + 'static,
+    F: Fn(TenantId) -> Asking<Arc<impresario_tenant::State>> + Send + Sync + 'static,
 {
-    fn state(&self, tenant: TenantId) -> Result<Arc<impresario_tenant::State>, Failure> {
+    fn state(&self, tenant: TenantId) -> Asking<Arc<impresario_tenant::State>> {
         self(tenant)
     }
 }
@@ -35,28 +43,25 @@ pub trait ProfileWalk: Send + Sync + 'static {
         tenant: TenantId,
         after: Option<ProfileId>,
         limit: usize,
-    ) -> Result<Vec<ProfileId>, Failure>;
+    ) -> Asking<Vec<ProfileId>>;
 }
 
 impl<F> ProfileWalk for F
 where
-    F: Fn(TenantId, Option<ProfileId>, usize) -> Result<Vec<ProfileId>, Failure>
-        + Send
-        + Sync
-        + 'static,
+    F: Fn(TenantId, Option<ProfileId>, usize) -> Asking<Vec<ProfileId>> + Send + Sync + 'static,
 {
     fn page(
         &self,
         tenant: TenantId,
         after: Option<ProfileId>,
         limit: usize,
-    ) -> Result<Vec<ProfileId>, Failure> {
+    ) -> Asking<Vec<ProfileId>> {
         self(tenant, after, limit)
     }
 }
 
 /// What [`Settle::settle`] gives: the outcome, once it is known.
-pub type Settling = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+pub type Settling = Asking<()>;
 
 /// How a sweep makes sure that the whole system has heard of what it is about. A closure will do.
 pub trait Settle: Send + Sync + 'static {

@@ -10,6 +10,7 @@
 //! pump reads, wherever that runs; what it did without being able to say so is done again there,
 //! under the same key.
 
+mod errands;
 mod orders;
 mod reading;
 mod writing;
@@ -33,6 +34,7 @@ use crate::courier::CourierMessage;
 use crate::hook::Hook;
 use crate::meters::Meters;
 use crate::parts::Common;
+use crate::pump::errands::{Known, Queues};
 pub(crate) use crate::pump::orders::{Order, Wish};
 use crate::pump::reading::Reading;
 pub(crate) use crate::pump::writing::Batch;
@@ -66,6 +68,8 @@ pub(crate) enum PumpMessage {
     Asked(EntityKey, RowKey, Asked),
     /// A delivery was attempted, or given back.
     Attempted(RowKey, Timestamp, Then),
+    /// An errand was tried.
+    Ran(EntityKey, RowKey, Timestamp, Then),
     /// A walk over all profiles ended.
     Swept(RowKey, Timestamp, Result<(), Interrupted>),
     /// The commit under way ended.
@@ -102,6 +106,8 @@ pub(crate) struct Pump {
     write_after_ms: i64,
     asks: usize,
     outside: usize,
+    /// Of each source the last errand in order that was taken in.
+    queues: Queues,
     tidy: Tidy,
     alarm: Option<(i64, JoinHandle<()>)>,
     draining: Option<oneshot::Sender<()>>,
@@ -144,6 +150,7 @@ impl Actor for PumpActor {
             write_after_ms: 0,
             asks: 0,
             outside: 0,
+            queues: Queues::default(),
             tidy,
             alarm: None,
             draining: None,
@@ -162,6 +169,10 @@ impl Actor for PumpActor {
             PumpMessage::Committed(effects) => pump.committed(&myself, effects),
             PumpMessage::Asked(source, key, asked) => pump.asked(&source, key, &asked),
             PumpMessage::Attempted(key, at, then) => pump.attempted(key, at, then),
+            PumpMessage::Ran(source, key, at, then) => {
+                self::errands::ended(pump, &source, &key);
+                pump.attempted(key, at, then);
+            }
             PumpMessage::Swept(key, at, outcome) => pump.swept(key, at, outcome),
             PumpMessage::Written(batch, outcome) => pump.written(&myself, batch, outcome),
             PumpMessage::Order(order) => pump.ordered(&myself, order),
@@ -197,7 +208,8 @@ struct Arrival {
     attempts: u32,
     next_at: Timestamp,
     is_urgent: bool,
-    bytes: usize,
+    /// As it is stored.
+    effect: Vec<u8>,
     work: Work,
 }
 
@@ -213,7 +225,8 @@ impl Pump {
             return;
         }
         for effect in effects {
-            let work = match work::read(&effect.entity, &effect.effect) {
+            let errands = &*self.start.common.parts.errands;
+            let work = match work::read(errands, &effect.entity, &effect.effect) {
                 Ok(work) => work,
                 Err(error) => {
                     self.unreadable(&Arc::from(effect.row_key), effect.at, &error);
@@ -228,7 +241,7 @@ impl Pump {
                 attempts: 0,
                 next_at: effect.at,
                 is_urgent: false,
-                bytes: effect.effect.len(),
+                effect: effect.effect,
                 work,
             };
             if self.take_in(myself, arrival).is_err() {
@@ -240,7 +253,8 @@ impl Pump {
 
     /// Takes a row in, if there is room.
     fn take_in(&mut self, myself: &ActorRef<PumpMessage>, arrival: Arrival) -> Result<(), Full> {
-        let Arrival { key, source, at, trace, attempts, next_at, is_urgent, bytes, work } = arrival;
+        let Arrival { key, source, at, trace, attempts, next_at, is_urgent, effect, work } = arrival;
+        let bytes = effect.len();
         if self.book.knows(&key) {
             return Ok(());
         }
@@ -249,7 +263,7 @@ impl Pump {
             Work::Ask(ask) => {
                 self.book.push(Row { key, source, at, trace, bytes, ask: Arc::new(ask), tries: 0 })
             }
-            Work::Deliver(_) | Work::Sweep(_) if waits => self.book.park(&key, at, next_at.as_ms()),
+            Work::Deliver(_) | Work::Sweep(_) | Work::Errand(_) if waits => self.book.park(&key, at, next_at.as_ms()),
             Work::Deliver(delivery) => {
                 self.book.hold(&key, at, bytes)?;
                 self.outside += 1;
@@ -287,6 +301,10 @@ impl Pump {
                     let _ = myself.send_message(PumpMessage::Swept(key, at, outcome));
                 });
                 Ok(())
+            }
+            Work::Errand(order) => {
+                let known = Known { key, source, at, trace, attempts };
+                self.set_out(myself, known, order, effect)
             }
             Work::Nothing => {
                 self.book.hold(&key, at, bytes)?;

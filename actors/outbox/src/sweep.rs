@@ -92,7 +92,7 @@ pub(crate) async fn run(common: Arc<Common>, walk: Walk) -> Result<(), Interrupt
         if common.is_stopping() {
             return Err(Interrupted::Stopping);
         }
-        let page = common.parts.profiles.page(walk.tenant, after, PAGE)?;
+        let page = common.parts.profiles.page(walk.tenant, after, PAGE).await?;
         let Some(last) = page.last().copied() else { break };
         after = Some(last);
         let mut visits = stream::iter(page)

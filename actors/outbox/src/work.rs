@@ -8,6 +8,8 @@ use impresario_router::IdempotencyKey;
 use impresario_segment as segment;
 use impresario_tenant as tenant;
 
+use crate::errand::{Errands, Order};
+
 /// What is to be done for one row of the outbox.
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -17,6 +19,8 @@ pub(crate) enum Work {
     Deliver(Delivery),
     /// Ask every profile of the tenant.
     Sweep(Sweep),
+    /// Something that is carried out by what was handed in.
+    Errand(Order),
     /// Nothing; the kind has no effects.
     Nothing,
 }
@@ -70,7 +74,14 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads an effect of `source`.
-pub(crate) fn read(source: &EntityKey, effect: &[u8]) -> Result<Work, Unreadable> {
+pub(crate) fn read(
+    errands: &dyn Errands,
+    source: &EntityKey,
+    effect: &[u8],
+) -> Result<Work, Unreadable> {
+    if let Some(order) = errands.order(source, effect)? {
+        return Ok(Work::Errand(order));
+    }
     match source.kind {
         code if code == profile::KIND.code => Ok(of_profile(decode(effect)?)),
         code if code == segment::KIND.code => Ok(of_segment(decode(effect)?)),

@@ -52,8 +52,9 @@ impl Admin {
     }
 
     pub(super) async fn passivate(&self, actor: &Actor) -> Result<Value, PortError> {
-        let _ = key_of(actor.tenant, &actor.kind, &actor.id)?;
-        Err(not_yet())
+        let key = key_of(actor.tenant, &actor.kind, &actor.id)?;
+        let passivated = self.parts.host.passivate(&key).await.map_err(failed)?;
+        Ok(json!({ "passivated": passivated }))
     }
 
     pub(super) fn quarantine(
@@ -62,18 +63,18 @@ impl Admin {
         reason: String,
         seconds: u64,
     ) -> Result<Value, PortError> {
-        let _ = (key_of(actor.tenant, &actor.kind, &actor.id)?, reason, seconds);
-        Err(not_yet())
+        let key = key_of(actor.tenant, &actor.kind, &actor.id)?;
+        let wait_ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let until = self.now().plus_ms(wait_ms);
+        self.parts.host.hold(&key, until, format!("held back: {reason}")).map_err(failed)?;
+        Ok(json!({ "until_ms": until.as_ms() }))
     }
 
     pub(super) fn release(&self, actor: &Actor) -> Result<Value, PortError> {
-        let _ = key_of(actor.tenant, &actor.kind, &actor.id)?;
-        Err(not_yet())
+        let key = key_of(actor.tenant, &actor.kind, &actor.id)?;
+        let released = self.parts.host.release(&key).map_err(failed)?;
+        Ok(json!({ "released": released }))
     }
-}
-
-fn not_yet() -> PortError {
-    PortError::coded("unavailable", "this release cannot do that")
 }
 
 /// The address of an entity by the words of an operator.

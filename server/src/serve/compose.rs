@@ -12,7 +12,7 @@ use impresario_host::{Host, HostBuilder, HostParts, NoPolicy};
 use impresario_http::{AdminPort, Edge, EdgeParts, Live};
 use impresario_ids::{ProfileId, TenantId};
 use impresario_journal::Journal;
-use impresario_outbox::{Hook, Outbox, Parts};
+use impresario_outbox::{Asking, Hook, Outbox, Parts};
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
 use impresario_router::{ClusterReads, Directions, Failure, Gateway, ReadsHere, Router};
@@ -241,10 +241,15 @@ impl Ground {
             host: host.clone(),
             router: router.clone(),
             settle: settle::everywhere(neighbours, Arc::clone(&directory), host.clone()),
-            tenants: Arc::new(move |tenant: TenantId| tenant_state(&directory, tenant)),
-            profiles: Arc::new(move |tenant: TenantId, after: Option<ProfileId>, limit: usize| {
-                profile_ids(&views, tenant, after, limit)
+            tenants: Arc::new(move |tenant: TenantId| {
+                let directory = Arc::clone(&directory);
+                aside(move || tenant_state(&directory, tenant))
             }),
+            profiles: Arc::new(move |tenant: TenantId, after: Option<ProfileId>, limit: usize| {
+                let views = views.clone();
+                aside(move || profile_ids(&views, tenant, after, limit))
+            }),
+            errands: Arc::new(impresario_outbox::NoErrands),
             sender: Arc::new(sender),
             is_gone: Arc::new(move |tenant| keys.is_gone(tenant)),
             options: config.outbox.clone(),
@@ -342,6 +347,14 @@ fn share_root(keys: Arc<Keys>, token: &str) -> Tasks {
     let tasks = Tasks::default();
     tasks.spawn(async move { keys.share_root(hash).await });
     tasks
+}
+
+/// Asks what may have to ask another node, and blocks meanwhile, on a thread that may be blocked.
+fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Asking<T> {
+    let working = tokio::task::spawn_blocking(work);
+    Box::pin(async move { working.await.unwrap_or(Err(Failure::Crashed)) })
 }
 
 /// One page of a walk over a tenant's profiles.

@@ -129,3 +129,53 @@ async fn a_stop_leaves_a_snapshot_of_everything() {
         assert_eq!((loaded.state.total, loaded.snapshot_seq), (i64::from(number), 1));
     }
 }
+
+#[tokio::test]
+async fn an_operator_lets_one_entity_go_and_it_comes_back_as_it_was() {
+    let bench = Bench::new(Options::default()).await;
+    assert_eq!(bench.ask(entity(1), Command::Add(7)).await, Ok(7));
+    assert_eq!(bench.ask(entity(2), Command::Add(1)).await, Ok(1));
+    assert_eq!(bench.host.passivate(&entity(1)).await, Ok(true));
+    assert_eq!(active(&bench), 1);
+    assert_eq!(bench.host.passivate(&entity(1)).await, Ok(false));
+    assert_eq!(bench.ask(entity(1), Command::Add(1)).await, Ok(8));
+}
+
+#[tokio::test]
+async fn a_held_entity_answers_nobody_until_it_is_released_or_its_time_has_come() {
+    let bench = Bench::new(Options::default()).await;
+    assert_eq!(bench.ask(entity(1), Command::Add(7)).await, Ok(7));
+    let until = bench.clock.now().plus_ms(60_000);
+    // One that is active, and one that is not.
+    for number in [1, 2] {
+        let key = entity(number);
+        bench.host.hold(&key, until, "it floods".to_owned()).expect("it is decided for here");
+        let refused = bench.ask(key, Command::Add(1)).await;
+        let failure = refused.expect_err("it is held");
+        assert_eq!(failure.code(), "entity_restarting");
+        assert!(failure.to_string().contains("it floods"), "{failure}");
+    }
+    assert_eq!(bench.host.release(&entity(1)), Ok(true));
+    assert_eq!(bench.host.release(&entity(3)), Ok(false));
+    assert_eq!(bench.ask(entity(1), Command::Add(1)).await, Ok(8));
+    bench.clock.advance_ms(60_001);
+    assert_eq!(bench.ask(entity(2), Command::Add(1)).await, Ok(1));
+}
+
+/// What was sent before a hold is decided, once, and nothing after it.
+#[tokio::test]
+async fn a_hold_loses_nothing_that_is_under_way() {
+    let bench = Bench::new(Options::default()).await;
+    bench.journal.hold();
+    let (host, envelope) = (bench.host.clone(), bench.envelope(None));
+    let ask = tokio::spawn(async move {
+        host.ask::<crate::tally::Tally>(&entity(1), Command::Add(3), envelope).await
+    });
+    bench.until(|bench| bench.journal.held() == 1).await;
+    let until = bench.clock.now().plus_ms(1_000);
+    bench.host.hold(&entity(1), until, "look".to_owned()).expect("it is decided for here");
+    bench.journal.release();
+    assert_eq!(ask.await.expect("no panic"), Ok(3));
+    assert_eq!(bench.host.release(&entity(1)), Ok(true));
+    assert_eq!(bench.ask(entity(1), Command::Add(1)).await, Ok(4));
+}

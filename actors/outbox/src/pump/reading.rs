@@ -233,7 +233,7 @@ impl Pump {
             Err(VaultError::UnknownTenant(_)) => return Opened::Locked(source),
             Err(error) => return Opened::Unreadable(row.at, Unreadable::Row(error.to_string())),
         };
-        match work::read(&source, &effect) {
+        match work::read(&*common.parts.errands, &source, &effect) {
             Err(error) => Opened::Unreadable(row.at, error),
             Ok(work) => Opened::Row(Box::new(Arrival {
                 key: Arc::clone(key),
@@ -243,7 +243,7 @@ impl Pump {
                 attempts: row.attempts,
                 next_at: row.next_at,
                 is_urgent: false,
-                bytes: effect.len(),
+                effect,
                 work,
             })),
         }

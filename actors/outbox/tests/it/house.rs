@@ -11,7 +11,7 @@ use impresario_host::{Committed, Host, HostBuilder, HostParts, NoPolicy, Observe
 use impresario_ids::{EndpointId, NodeId, ProfileId, TenantId, TraceId};
 use impresario_journal::{Journal, KeyRange, Leadership, MemoryJournal, Role, Table, Term, Write};
 use impresario_kernel::{Entity, EntityKey, PartitionId, Timestamp, decode};
-use impresario_outbox::{Hook, Options, Outbox, Parts, Settling};
+use impresario_outbox::{Asking, Hook, Options, Outbox, Parts, Settling};
 use impresario_profile::{
     self as profile, Call, Message, Policy, PolicyEndpoint, PolicySegment, Profile,
 };
@@ -191,9 +191,15 @@ impl House {
                     ears.check(states.partition_of(&tenant::key(id)));
                 }
                 assert!(!panics.swap(false, Ordering::SeqCst), "as the test wants");
-                Ok(Arc::new(states.peek::<Tenant>(&tenant::key(id))?.state))
+                let state = states.peek::<Tenant>(&tenant::key(id)).map(|seen| Arc::new(seen.state));
+                let asking: Asking<Arc<tenant::State>> = Box::pin(std::future::ready(state));
+                asking
             }),
-            profiles: Arc::new(move |id, after, limit| Ok(profiles(&*journal, id, after, limit))),
+            profiles: Arc::new(move |id, after, limit| {
+                let page = profiles(&*journal, id, after, limit);
+                let asking: Asking<Vec<ProfileId>> = Box::pin(std::future::ready(Ok(page)));
+                asking
+            }),
             settle: Arc::new(move |_| {
                 let (host, others) = (settled.clone(), others.lock().unwrap().clone());
                 let settling: Settling = Box::pin(async move {
@@ -205,6 +211,7 @@ impl House {
                 });
                 settling
             }),
+            errands: Arc::new(impresario_outbox::NoErrands),
             sender: Arc::new(Sender::new(&sender).unwrap()),
             is_gone: Arc::new(move |id: TenantId| {
                 keys.leadership(PartitionId(0)).is_leader()
