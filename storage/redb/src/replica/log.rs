@@ -27,6 +27,10 @@ const OPENED: &str = "opened";
 
 /// The most records that one write removes.
 const RECORDS_MOST: usize = 64;
+
+/// Fewer than these are left for a later write, unless they take much room.
+const RECORDS_LEAST: usize = 32;
+
 /// A write copies entries out of old records until it has so many bytes.
 const RESCUE_BYTES: usize = 256 << 10;
 
@@ -269,14 +273,14 @@ impl ReplicaLog {
                 }
             }
         }
-        let mut gone = index.superfluous(RECORDS_MOST);
+        let mut gone = index.superfluous(RECORDS_LEAST, RECORDS_MOST);
         while draft.bytes().len() < RESCUE_BYTES
             && let Some(stale) = index.stale()
         {
             let records = self.database.begin_read()?.open_table(RECORDS)?;
             let record = records.get(stale)?.ok_or_else(|| damaged("a record"))?;
             index.rescue(stale, record.value(), &mut draft)?;
-            gone.end = index.superfluous(RECORDS_MOST).end;
+            gone.end = index.superfluous(1, RECORDS_MOST).end;
         }
         index.end(&draft);
         Ok((draft, gone))

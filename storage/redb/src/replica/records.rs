@@ -248,9 +248,15 @@ impl Index {
         }
     }
 
-    /// The oldest records that nobody needs, at most so many; they are gone from here then.
-    pub(crate) fn superfluous(&mut self, most: usize) -> Range<u64> {
+    /// The oldest records that nobody needs, so many; they are gone from here then. None, while they
+    /// are fewer than `least` and take little room: to remove a row costs the pages on the way to it,
+    /// whether one row goes or all of its neighbours do too.
+    pub(crate) fn superfluous(&mut self, least: usize, most: usize) -> Range<u64> {
         let from = self.first;
+        let is_small = self.bytes <= 2 * self.needed_bytes + self.slack / 4;
+        if is_small && self.records.iter().take(least).any(|record| record.entries > 0) {
+            return from..from;
+        }
         // The newest one is the one that is being made.
         while self.first - from < most as u64
             && self.records.len() > 1
@@ -351,10 +357,10 @@ mod tests {
         fn write(&mut self, steps: impl FnOnce(&mut Index, &mut Draft)) {
             let mut draft = self.index.begin();
             steps(&mut self.index, &mut draft);
-            let mut gone = self.index.superfluous(3);
+            let mut gone = self.index.superfluous(2, 3);
             while let Some(stale) = self.index.stale() {
                 self.index.rescue(stale, &self.records[&stale], &mut draft).expect("it reads");
-                gone.end = self.index.superfluous(3).end;
+                gone.end = self.index.superfluous(2, 3).end;
             }
             self.index.end(&draft);
             gone.for_each(|number| drop(self.records.remove(&number)));
