@@ -72,8 +72,9 @@ impl Reign {
         self.number
     }
 
+    /// Whether it is over or ending. Never waits.
     pub(crate) fn is_over(&self) -> bool {
-        *self.over.read()
+        self.over.try_read().is_none_or(|over| *over)
     }
 
     /// Waits until nothing is being polled within the reign, a matter of microseconds, and ends it.
@@ -88,7 +89,9 @@ impl Reign {
         let mut end = pin!(self.end.notified());
         let mut work = pin!(work);
         poll_fn(|context| {
-            let over = self.over.read();
+            // Only who ends the reign shuts others out. He may have to wait for a poll, and nobody
+            // waits for him: all threads of the runtime could come to wait for that one poll.
+            let Some(over) = self.over.try_read() else { return Poll::Ready(None) };
             // The end is asked for first, so that it wakes the work that waits.
             if *over || end.as_mut().poll(context).is_ready() {
                 return Poll::Ready(None);
@@ -190,6 +193,43 @@ mod tests {
             }
             assert_eq!(steps.load(Ordering::SeqCst), seen);
         }
+    }
+
+    /// One poll takes long; who ends the reign waits for it, and nobody waits for him.
+    #[test]
+    fn a_long_poll_holds_up_the_end_and_nothing_else() {
+        fn poll_once<T>(reign: &Reign, work: impl Future<Output = T>) -> Poll<Option<T>> {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            pin!(reign.carry_out(work)).poll(&mut context)
+        }
+        let reign = Reign::new(PartitionId(0), 1);
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let polled = Arc::clone(&reign);
+        let long = std::thread::spawn(move || {
+            poll_once(&polled, async move {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+            })
+        });
+        has_begun.recv().unwrap();
+        let ended = Arc::clone(&reign);
+        let end = std::thread::spawn(move || ended.finish());
+        while !reign.over.is_locked_exclusive() {
+            std::thread::yield_now();
+        }
+        let (told, tells) = std::sync::mpsc::channel();
+        let late = Arc::clone(&reign);
+        std::thread::spawn(move || {
+            told.send((poll_once(&late, std::future::ready(5)), late.is_over()))
+        });
+        let seen = tells.recv_timeout(Duration::from_secs(30)).expect("it does not wait");
+        assert_eq!(seen, (Poll::Ready(None), true));
+        assert!(!end.is_finished());
+        go_on.send(()).unwrap();
+        assert_eq!(long.join().unwrap(), Poll::Ready(Some(())));
+        end.join().unwrap();
+        assert_eq!(poll_once(&reign, std::future::ready(5)), Poll::Ready(None));
     }
 
     #[tokio::test]

@@ -11,7 +11,10 @@
 //! - RD4: a read that nobody answers fails after [`ReadOptions::patience_ms`] with
 //!   [`ReadError::Unreachable`], and so does at once one that comes while
 //!   [`ReadOptions::waiting_max`] others wait.
+//! - RD5: it fails, a moment later, even if every thread of the runtime is blocked: whoever holds a
+//!   lock over a read that all the others want holds the node up for that long, not for ever.
 
+mod bounded;
 mod fetch;
 mod form;
 mod here;
@@ -22,7 +25,7 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use impresario_journal::{
     Batch, CommitFuture, ConfirmFuture, Get, Journal, JournalStats, KeyRange, Leadership,
@@ -39,6 +42,10 @@ use crate::Directions;
 
 /// How often it is looked whether threads still wait, at the end.
 const STOP_LOOK: Duration = Duration::from_millis(2);
+
+/// How much longer than its patience a read may take. One that does was not given up by the
+/// runtime's clock: nobody is left to drive it.
+const STALL: Duration = Duration::from_millis(500);
 
 /// Bounds of reads that cross nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +90,8 @@ impl Default for ReadOptions {
 ///
 /// A read holds its thread until the leadership is confirmed and the answer is there. On a thread of the
 /// runtime it gives its other tasks away first (`block_in_place`), so it needs a runtime of several
-/// threads, and must not be called where a lock is held that the answer could depend on.
+/// threads. It must not be called where a lock is held that other tasks wait for: they would keep the
+/// threads that have to take the answer in (RD5). Nor in a poll that somebody waits for.
 pub struct ClusterReads {
     fetch: fetch::Fetch,
     runtime: Handle,
@@ -142,7 +150,12 @@ impl ClusterReads {
                 _ = stopping.wait_for(|stopping| *stopping) => Err(ReadError::Closed),
             }
         };
-        tokio::task::block_in_place(|| self.runtime.block_on(fetched))
+        let patience = Duration::from_millis(self.fetch.options.patience_ms);
+        let until = Instant::now() + patience + STALL;
+        // For the clock and the tasks of what is polled here.
+        let _entered = self.runtime.enter();
+        let fetched = tokio::task::block_in_place(|| bounded::wait(fetched, until));
+        fetched.unwrap_or_else(|| Err(stalled(asks)))
     }
 
     /// Rows that are elsewhere, in their order.
@@ -175,6 +188,14 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// This node was held for a while, or somebody reads under a lock that all its threads wait for: a
+/// mistake, which shows here.
+fn stalled(asks: &[form::Ask]) -> ReadError {
+    let partition = asks.first().map_or(0, |ask| ask.partition().0);
+    tracing::error!(partition, "a read was given up late, all threads were held or blocked");
+    ReadError::Unreachable { partition, why: "this node stands still".to_owned() }
 }
 
 fn ask(get: &Get) -> form::Ask {

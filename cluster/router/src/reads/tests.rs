@@ -346,6 +346,38 @@ fn a_task_may_read() {
     assert!(Handle::try_current().is_err());
 }
 
+/// RD5: a task reads under a lock that both threads of the runtime then wait for, so that neither the
+/// answer nor the end of its patience can reach it.
+#[test]
+fn a_read_under_a_lock_does_not_stop_the_node_for_ever() {
+    let town = Town::new(&ReadOptions { patience_ms: 400, ..ReadOptions::default() });
+    town.put(1, numbered(1));
+    // Nobody leads it, so the read waits.
+    town.lead(PartitionId(1), NodeId(9), 2);
+    let town = Arc::new(town);
+    let lock = Arc::new(RwLock::new(()));
+    let (read, ended) = std::sync::mpsc::sync_channel(1);
+    let (reader, held) = (Arc::clone(&town), Arc::clone(&lock));
+    let (holds, begun) = std::sync::mpsc::sync_channel(1);
+    town.runtime.spawn(async move {
+        let _held = held.read();
+        let _ = holds.send(());
+        let _ = read.send(reader.reads.get(PartitionId(1), Table::Index, b"?"));
+    });
+    begun.recv().expect("it has begun");
+    let writers: Vec<_> = (0..4)
+        .map(|_| {
+            let lock = Arc::clone(&lock);
+            town.runtime.spawn(async move { drop(lock.write()) })
+        })
+        .collect();
+    let read = ended.recv_timeout(Duration::from_secs(30)).expect("it does not wait for ever");
+    assert!(matches!(read, Err(ReadError::Unreachable { partition: 1, .. })), "{read:?}");
+    for writer in writers {
+        town.runtime.block_on(writer).expect("it has had the lock");
+    }
+}
+
 /// RD4: so many may wait, and those who come then are told at once.
 #[test]
 fn readers_that_wait_are_bounded() {
