@@ -25,6 +25,8 @@ pub struct Config {
     pub webhooks: impresario_webhooks::Options,
     /// The HTTP edge.
     pub http: impresario_http::Options,
+    /// Answers: knowledge, models, chat platforms.
+    pub answers: impresario_answers::Options,
     /// Backups.
     pub backup: impresario_backup::Options,
     /// Logs.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use impresario_config::{Config, Sources};
 
-use crate::{backup, cert, demo, import, offline, serve, shell, top};
+use crate::{backup, cert, demo, eval, import, offline, serve, shell, top};
 
 /// Runs a company's marketing and customer service: events in, live profiles, segments, webhooks.
 #[derive(Debug, Parser)]
@@ -37,6 +37,9 @@ enum Command {
     /// Make certificates for mutual TLS between nodes.
     #[command(subcommand)]
     Cert(cert::CertCommand),
+    /// Measure retrieval and the text engines on labelled data.
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Take, list and check backups.
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -134,6 +137,7 @@ impl Cli {
             Command::Store(command) => block_on(1, command.run()),
             Command::RotateMasterKey(args) => block_on(1, args.run()),
             Command::Cert(command) => command.run(),
+            Command::Eval(command) => command.run(),
             Command::Backup(command) => block_on(0, command.run()),
             Command::Restore(args) => block_on(0, args.run()),
             Command::Tenant(command) => block_on(0, command.run()),

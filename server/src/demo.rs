@@ -11,6 +11,7 @@ mod node;
 mod receiver;
 mod screen;
 mod shop;
+mod talk;
 mod tour;
 
 use std::net::SocketAddr;
@@ -51,6 +52,9 @@ pub struct Args {
     /// Another seed makes another shop
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// The folder of the embedding model; without one knowledge is searched by words alone
+    #[arg(long, env = "IMPRESARIO_MODEL_DIR")]
+    model: Option<PathBuf>,
     /// What the node logs to the standard error stream
     #[arg(long, default_value = "error")]
     log: String,

@@ -18,10 +18,12 @@
 //! caller moves them to a blocking thread.
 
 mod census;
+mod conversations;
 mod counts;
 mod cursor;
 mod directory;
 mod error;
+mod knowledge;
 mod load;
 mod members;
 mod profiles;
@@ -32,10 +34,15 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub use conversations::{
+    ConversationAnalytics, ConversationDay, ConversationItem, ConversationRates, InboxCount,
+    Latencies, Totals,
+};
 pub use counts::{Bucket, EventCount, UsageCount};
 pub use cursor::{Cursor, MalformedCursor};
 pub use directory::{Directory, Elsewhere, Standing};
 pub use error::ViewError;
+pub use knowledge::{CollectionCount, DocumentItem, KnowledgeCensus};
 pub use load::{Loaded, load};
 pub use members::{Member, SegmentItem};
 pub use profiles::{Find, ProfileItem};

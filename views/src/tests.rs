@@ -1,8 +1,10 @@
 //! Views over a real vault and an in-memory journal. [`Store`] stands where the host stands: it
 //! decides, and writes what the host writes.
 
+mod conversations;
 mod counts;
 mod directory;
+mod knowledge;
 mod lists;
 mod members;
 mod quarantine;

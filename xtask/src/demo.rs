@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 
 use crate::cluster;
+use crate::setup;
 use crate::step::{cargo, run as call, say, step};
 
 /// Options of `demo`.
@@ -69,6 +70,9 @@ pub(crate) fn program(root: &Path, release: bool) -> PathBuf {
 fn tour(root: &Path, args: &Args) -> Result<()> {
     let mut command = Command::new(program(root, args.release));
     command.arg("demo").current_dir(root);
+    if setup::model(root) {
+        command.env("IMPRESARIO_MODEL_DIR", root.join(setup::MODEL_FOLDER));
+    }
     if args.once {
         command.arg("--once");
     }

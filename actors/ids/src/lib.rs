@@ -67,6 +67,12 @@ kinds! {
     QuarantineId = QuarantineKind, "qua";
     /// One cluster: nodes of different clusters never speak to each other.
     ClusterId = ClusterKind, "clu";
+    /// One conversation: a person on one channel.
+    ConversationId = ConversationKind, "cnv";
+    /// One document or entry of a tenant's knowledge.
+    DocumentId = DocumentKind, "doc";
+    /// One paid call to a model provider, the same over everything that is known of it.
+    CallId = CallKind, "cal";
 }
 
 /// 128 bits that know what they identify.

@@ -12,8 +12,8 @@ use ractor::ActorRef;
 
 use crate::backoff::seed_of;
 use crate::book::RowKey;
-use crate::errand::waiting_row;
 use crate::delivery::{DeliveryKey, DeliveryRow, DeliveryStatus, Sent, seal_delivery};
+use crate::errand::waiting_row;
 use crate::parts::Common;
 use crate::pump::PumpMessage;
 use crate::reign::Reign;

@@ -150,7 +150,13 @@ async fn try_once(common: &Common, errand: &Errand) -> Ran {
 fn pause(common: &Common, row: &RowKey, attempts: u32, wait_ms: Option<i64>) -> i64 {
     let options = common.options();
     let seed = backoff::seed_of(row, attempts);
-    backoff::wait_ms(attempts, options.backoff_ms, options.backoff_max_ms, seed, wait_ms.unwrap_or(0))
+    backoff::wait_ms(
+        attempts,
+        options.backoff_ms,
+        options.backoff_max_ms,
+        seed,
+        wait_ms.unwrap_or(0),
+    )
 }
 
 /// The row remembers that it was tried.

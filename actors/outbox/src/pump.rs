@@ -253,7 +253,8 @@ impl Pump {
 
     /// Takes a row in, if there is room.
     fn take_in(&mut self, myself: &ActorRef<PumpMessage>, arrival: Arrival) -> Result<(), Full> {
-        let Arrival { key, source, at, trace, attempts, next_at, is_urgent, effect, work } = arrival;
+        let Arrival { key, source, at, trace, attempts, next_at, is_urgent, effect, work } =
+            arrival;
         let bytes = effect.len();
         if self.book.knows(&key) {
             return Ok(());
@@ -263,7 +264,9 @@ impl Pump {
             Work::Ask(ask) => {
                 self.book.push(Row { key, source, at, trace, bytes, ask: Arc::new(ask), tries: 0 })
             }
-            Work::Deliver(_) | Work::Sweep(_) | Work::Errand(_) if waits => self.book.park(&key, at, next_at.as_ms()),
+            Work::Deliver(_) | Work::Sweep(_) | Work::Errand(_) if waits => {
+                self.book.park(&key, at, next_at.as_ms())
+            }
             Work::Deliver(delivery) => {
                 self.book.hold(&key, at, bytes)?;
                 self.outside += 1;

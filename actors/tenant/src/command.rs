@@ -5,7 +5,10 @@ use impresario_kernel::{Personal, Timestamp};
 use minicbor::{Decode, Encode};
 
 use crate::keys::{KeyHash, Pepper};
-use crate::{Branding, EndpointView, KeyKind, KeyView, Overrides, Plan, Scope, View};
+use crate::{
+    Assistant, Branding, Collection, ConnectionView, EndpointView, KeyKind, KeyView, Overrides,
+    Plan, Scope, View,
+};
 
 /// What a tenant can be asked to do. The numbers are stored: append only.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -195,6 +198,57 @@ pub enum Command {
         #[n(3)]
         body: Personal<String>,
     },
+    /// Configure the assistant anew. What the text means is validated by whoever sends it.
+    #[n(21)]
+    ConfigureAssistant {
+        /// A JSON object as text, at most 64 KiB.
+        #[n(0)]
+        config: String,
+    },
+    /// Add or replace a connection.
+    #[n(22)]
+    PutConnection {
+        /// 1 to 40 of `a-z`, `0-9` and `-`.
+        #[n(0)]
+        name: String,
+        /// Which bridge it belongs to, written like a name.
+        #[n(1)]
+        kind: String,
+        /// A JSON object as text, at most 16 KiB, secrets included.
+        #[n(2)]
+        settings: Personal<String>,
+    },
+    /// Remove a connection.
+    #[n(23)]
+    RemoveConnection {
+        /// Its name.
+        #[n(0)]
+        name: String,
+    },
+    /// Replace the list of collections beside the built-in ones. Documents of a collection that is
+    /// taken away stay as they are.
+    #[n(24)]
+    ConfigureCollections {
+        /// At most 50, each name once.
+        #[n(0)]
+        collections: Vec<Collection>,
+    },
+    /// Tell every webhook endpoint that wants this type. Nothing about the tenant changes.
+    #[n(25)]
+    Announce {
+        /// The message's id, the same over all attempts and endpoints.
+        #[n(0)]
+        message: MessageId,
+        /// One of [`crate::webhook::EVENT_TYPES`].
+        #[n(1)]
+        kind: String,
+        /// When it happened.
+        #[n(2)]
+        at: Timestamp,
+        /// The text of a JSON object: the body's `data`.
+        #[n(3)]
+        data: Personal<String>,
+    },
 }
 
 /// Changes to the settings. A missing field stays as it is; an empty text takes a value away.
@@ -324,6 +378,15 @@ pub enum Query {
     /// Its webhook endpoints, oldest first.
     #[n(2)]
     Endpoints,
+    /// Its assistant.
+    #[n(3)]
+    Assistant,
+    /// Its connections, by name.
+    #[n(4)]
+    Connections,
+    /// Its collections beside the built-in ones.
+    #[n(5)]
+    Collections,
 }
 
 /// The answers to the queries, in their order.
@@ -339,6 +402,15 @@ pub enum Answer {
     /// To [`Query::Endpoints`].
     #[n(2)]
     Endpoints(#[n(0)] Vec<EndpointView>),
+    /// To [`Query::Assistant`]: `None` if it was never configured.
+    #[n(3)]
+    Assistant(#[n(0)] Option<Assistant>),
+    /// To [`Query::Connections`].
+    #[n(4)]
+    Connections(#[n(0)] Vec<ConnectionView>),
+    /// To [`Query::Collections`].
+    #[n(5)]
+    Collections(#[n(0)] Vec<Collection>),
 }
 
 /// A flag that was added later is written only if it is set, so that what was stored before it

@@ -1,6 +1,7 @@
 mod endpoints;
 mod keys;
 mod policy;
+mod talk;
 
 use impresario_ids::MessageId;
 use impresario_kernel::{Ctx, Decision, Personal, Timestamp};
@@ -58,6 +59,15 @@ pub(crate) fn decide(state: &State, command: Command, ctx: &Context<'_>) -> Deci
         Command::ReplayDelivery { endpoint, message, kind, body } => {
             endpoints::replay(state, endpoint, message, kind, body, ctx)
         }
+        Command::ConfigureAssistant { config } => talk::configure(state, config, ctx),
+        Command::PutConnection { name, kind, settings } => {
+            talk::put(state, name, kind, settings, ctx)
+        }
+        Command::RemoveConnection { name } => talk::remove(state, name, ctx),
+        Command::ConfigureCollections { collections } => talk::collect(state, collections, ctx),
+        Command::Announce { message, kind, at, data } => {
+            Ok(told(unchanged(state), state, (message, &kind, at, &data), None))
+        }
     }
 }
 
@@ -88,7 +98,8 @@ const fn passes_suspension(command: &Command) -> bool {
         | Command::Delete
         | Command::PublishSegment { .. }
         | Command::WithdrawSegment { .. }
-        | Command::DisableEndpoint { .. } => true,
+        | Command::DisableEndpoint { .. }
+        | Command::Announce { .. } => true,
         Command::Onboard { .. }
         | Command::Update { .. }
         | Command::CreateKey { .. }
@@ -99,7 +110,11 @@ const fn passes_suspension(command: &Command) -> bool {
         | Command::UpdateEndpoint { .. }
         | Command::RemoveEndpoint { .. }
         | Command::RotateEndpointSecret { .. }
-        | Command::ReplayDelivery { .. } => false,
+        | Command::ReplayDelivery { .. }
+        | Command::ConfigureAssistant { .. }
+        | Command::PutConnection { .. }
+        | Command::RemoveConnection { .. }
+        | Command::ConfigureCollections { .. } => false,
     }
 }
 
@@ -193,7 +208,7 @@ fn delete(state: &State, ctx: &Context<'_>) -> Decision<Tenant> {
 
 /// Adds a webhook message for every endpoint that wants this type, except `beside`.
 fn announce(
-    mut decision: Decision<Tenant>,
+    decision: Decision<Tenant>,
     state: &State,
     kind: &str,
     data: &serde_json::Value,
@@ -202,6 +217,17 @@ fn announce(
 ) -> Decision<Tenant> {
     let seq = ctx.next_seq.to_be_bytes();
     let message = MessageId::derived(&[&ctx.key.to_bytes(), &seq, kind.as_bytes()]);
+    let data = Personal(data.to_string());
+    told(decision, state, (message, kind, ctx.now, &data), beside)
+}
+
+/// The same with an id, a time and data that are given.
+fn told(
+    mut decision: Decision<Tenant>,
+    state: &State,
+    (message, kind, at, data): (MessageId, &str, Timestamp, &Personal<String>),
+    beside: Option<impresario_ids::EndpointId>,
+) -> Decision<Tenant> {
     for endpoint in
         state.endpoints().filter(|endpoint| Some(endpoint.id) != beside && endpoint.wants(kind))
     {
@@ -209,8 +235,8 @@ fn announce(
             endpoint: endpoint.id,
             message,
             kind: kind.to_owned(),
-            at: ctx.now,
-            data: Personal(data.to_string()),
+            at,
+            data: data.clone(),
         });
     }
     decision

@@ -3,7 +3,7 @@ use impresario_kernel::{Personal, Timestamp};
 use minicbor::{Decode, Encode};
 
 use crate::keys::Pepper;
-use crate::{EndpointPatch, NewEndpoint, NewKey, Overrides, Patch, Plan};
+use crate::{Collection, EndpointPatch, NewEndpoint, NewKey, Overrides, Patch, Plan};
 
 /// What happened to a tenant. Stored for ever: append only, never renumber (see `golden/`).
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -249,6 +249,52 @@ pub enum Event {
         message: MessageId,
         /// When.
         #[n(2)]
+        at: Timestamp,
+    },
+    /// The assistant was configured anew.
+    #[n(21)]
+    AssistantConfigured {
+        /// As in the command.
+        #[n(0)]
+        config: String,
+        /// When.
+        #[n(1)]
+        at: Timestamp,
+    },
+    /// A connection was added or replaced.
+    #[n(22)]
+    ConnectionPut {
+        /// As in the command.
+        #[n(0)]
+        name: String,
+        /// As in the command.
+        #[n(1)]
+        kind: String,
+        /// As in the command.
+        #[n(2)]
+        settings: Personal<String>,
+        /// When.
+        #[n(3)]
+        at: Timestamp,
+    },
+    /// A connection was removed.
+    #[n(23)]
+    ConnectionRemoved {
+        /// Its name.
+        #[n(0)]
+        name: String,
+        /// When.
+        #[n(1)]
+        at: Timestamp,
+    },
+    /// The collections were configured anew.
+    #[n(24)]
+    CollectionsConfigured {
+        /// All of them.
+        #[n(0)]
+        collections: Vec<Collection>,
+        /// When.
+        #[n(1)]
         at: Timestamp,
     },
 }

@@ -1,6 +1,6 @@
-//! One customer of the platform: plan and limits, API keys, settings, webhook endpoints, and the
+//! One customer of the platform: plan and limits, API keys, settings, webhook endpoints, the
 //! tenant-level copy of every live segment and computed trait, which is the policy that its
-//! profiles decide by.
+//! profiles decide by, and what its conversations depend on: assistant, connections, collections.
 //!
 //! - T1: a revoked, expired or foreign key never authenticates, and no key of a deleted tenant does.
 //! - T2: no command takes keys, endpoints, segments or computed traits past the limits of the plan
@@ -8,11 +8,13 @@
 //!   grace period count apart, up to the same limit.
 //! - T3: settings in the state are always valid; a refused change names each wrong field by an RFC
 //!   6901 pointer.
-//! - T4: secrets (pepper, key hashes, webhook secrets) never print and never leave in a view.
+//! - T4: secrets (pepper, key hashes, webhook secrets, settings of connections) never print and never
+//!   leave in a view.
 //! - T5: a segment's version only grows; an older publication that arrives late changes nothing, nor
 //!   does any once the segment is archived.
-//! - T6: `version` grows with every event, `policy_version` with every event that profiles or
-//!   deliveries depend on.
+//! - T6: `version` grows with every event, `policy_version` with every event that profiles,
+//!   deliveries or conversations depend on; the versions of assistant and connections with each of
+//!   their changes.
 //!
 //! What it is not: a counter of requests (the edge) or of usage (rows that the profiles write), a
 //! sender of webhooks (the outbox), or a source of secrets (they are handed in).
@@ -31,6 +33,7 @@ mod rejection;
 mod scope;
 mod settings;
 mod state;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -49,6 +52,7 @@ pub use rejection::{CODES, Problem, Rejection, Subject};
 pub use scope::{KeyKind, ParseNameError, Scope};
 pub use settings::{Branding, Settings};
 pub use state::{Computed, LiveSegment, State, Status};
+pub use talk::{Assistant, Collection, CollectionField, Connection, ConnectionView, FieldKind};
 pub use view::{EndpointView, KeyView, View};
 
 use impresario_ids::TenantId;
@@ -112,6 +116,11 @@ impl Entity for Tenant {
             Query::Endpoints => {
                 Answer::Endpoints(state.endpoints().map(EndpointView::of).collect())
             }
+            Query::Assistant => Answer::Assistant(state.assistant().cloned()),
+            Query::Connections => {
+                Answer::Connections(state.connections().map(ConnectionView::of).collect())
+            }
+            Query::Collections => Answer::Collections(state.collections().to_vec()),
         }
     }
 

@@ -50,6 +50,15 @@ pub enum Subject {
     /// The operator's overrides of limits.
     #[n(5)]
     Limits,
+    /// The assistant's configuration.
+    #[n(6)]
+    Assistant,
+    /// A connection.
+    #[n(7)]
+    Connection,
+    /// The collections.
+    #[n(8)]
+    Collections,
 }
 
 impl fmt::Display for Subject {
@@ -61,6 +70,9 @@ impl fmt::Display for Subject {
             Self::Computed => "computed trait",
             Self::Message => "webhook message",
             Self::Limits => "limits",
+            Self::Assistant => "assistant configuration",
+            Self::Connection => "connection",
+            Self::Collections => "collections",
         })
     }
 }
@@ -138,6 +150,10 @@ pub enum Rejection {
     #[error("no such computed trait")]
     #[n(12)]
     ComputedUnknown,
+    /// No such connection.
+    #[error("no such connection")]
+    #[n(13)]
+    ConnectionUnknown,
 }
 
 /// Every code that [`Rejection`] may answer; each has a page in `docs/errors/`.
@@ -152,6 +168,9 @@ pub const CODES: &[&str] = &[
     "computed_trait_invalid",
     "webhook_message_invalid",
     "limits_invalid",
+    "assistant_invalid",
+    "connection_invalid",
+    "collections_invalid",
     "plan_limit_reached",
     "api_key_unknown",
     "api_key_dead",
@@ -160,6 +179,7 @@ pub const CODES: &[&str] = &[
     "endpoint_id_taken",
     "endpoint_disabled",
     "computed_trait_unknown",
+    "connection_unknown",
 ];
 
 fn first_message(problems: &[Problem]) -> String {
@@ -186,6 +206,9 @@ impl Coded for Rejection {
                 Subject::Computed => "computed_trait_invalid",
                 Subject::Message => "webhook_message_invalid",
                 Subject::Limits => "limits_invalid",
+                Subject::Assistant => "assistant_invalid",
+                Subject::Connection => "connection_invalid",
+                Subject::Collections => "collections_invalid",
             },
             Self::LimitReached { .. } => "plan_limit_reached",
             Self::KeyUnknown => "api_key_unknown",
@@ -195,6 +218,7 @@ impl Coded for Rejection {
             Self::EndpointIdTaken => "endpoint_id_taken",
             Self::EndpointDisabled => "endpoint_disabled",
             Self::ComputedUnknown => "computed_trait_unknown",
+            Self::ConnectionUnknown => "connection_unknown",
         }
     }
 
@@ -214,7 +238,8 @@ impl Coded for Rejection {
             | Self::EndpointUnknown
             | Self::EndpointIdTaken
             | Self::EndpointDisabled
-            | Self::ComputedUnknown => return None,
+            | Self::ComputedUnknown
+            | Self::ConnectionUnknown => return None,
         };
         Some(value.to_string())
     }

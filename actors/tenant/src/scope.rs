@@ -98,6 +98,10 @@ named! {
         10 IntegrationsManage = "integrations:manage",
         /// See reports.
         11 AnalyticsView = "analytics:view",
+        /// Read conversations.
+        12 ConversationsRead = "conversations:read",
+        /// Write messages, take conversations over and hand them back.
+        13 ConversationsWrite = "conversations:write",
     }
 }
 

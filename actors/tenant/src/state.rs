@@ -5,6 +5,7 @@ use impresario_kernel::Timestamp;
 use minicbor::{Decode, Encode};
 
 use crate::keys::{self, Pepper, Presented};
+use crate::talk::{self, Assistant, Collection, Connection, Talking};
 use crate::{Endpoint, Event, Key, Limits, NewKey, Overrides, Plan, Settings};
 
 /// Keys that no longer work and are still listed; older ones are forgotten.
@@ -40,6 +41,8 @@ pub struct State {
     segments: BTreeMap<SegmentId, Published>,
     #[n(12)]
     computed: BTreeMap<String, Computed>,
+    #[cbor(n(13), skip_if = "talk::is_unused")]
+    talking: Talking,
 }
 
 /// Whether a tenant is served.
@@ -143,6 +146,7 @@ impl Default for State {
             endpoints: Vec::new(),
             segments: BTreeMap::new(),
             computed: BTreeMap::new(),
+            talking: Talking::default(),
         }
     }
 }
@@ -154,8 +158,9 @@ impl State {
         self.version
     }
 
-    /// The version at which something that profiles or deliveries depend on last changed: segments,
-    /// computed traits, endpoints, settings, plan or status. A policy compiled from this state is
+    /// The version at which something that profiles, deliveries or conversations depend on last
+    /// changed: segments, computed traits, endpoints, settings, plan, status, assistant, connections
+    /// or collections. A policy compiled from this state is
     /// good as long as this number is the same.
     #[must_use]
     pub const fn policy_version(&self) -> u64 {
@@ -286,6 +291,29 @@ impl State {
         self.computed.get(name)
     }
 
+    /// The assistant, once it was configured.
+    #[must_use]
+    pub const fn assistant(&self) -> Option<&Assistant> {
+        self.talking.assistant.as_ref()
+    }
+
+    /// All connections, by name.
+    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.talking.connections.values()
+    }
+
+    /// A connection by its name.
+    #[must_use]
+    pub fn connection(&self, name: &str) -> Option<&Connection> {
+        self.talking.connections.get(name)
+    }
+
+    /// The collections of knowledge beside the built-in ones, as they were given.
+    #[must_use]
+    pub fn collections(&self) -> &[Collection] {
+        &self.talking.collections
+    }
+
     pub(crate) fn apply(&mut self, event: &Event) {
         self.version += 1;
         if concerns_policy(event) {
@@ -339,6 +367,14 @@ impl State {
             }
             // Only its effect matters.
             Event::DeliveryReplayed { .. } => {}
+            Event::AssistantConfigured { config, at } => self.talking.configure(config, *at),
+            Event::ConnectionPut { name, kind, settings, at } => {
+                self.talking.put(name, kind, settings, *at);
+            }
+            Event::ConnectionRemoved { name, .. } => _ = self.talking.connections.remove(name),
+            Event::CollectionsConfigured { collections, .. } => {
+                self.talking.collections.clone_from(collections);
+            }
         }
     }
 
@@ -382,6 +418,7 @@ impl State {
         self.endpoints.clear();
         self.segments.clear();
         self.computed.clear();
+        self.talking = Talking::default();
     }
 
     fn with_key(&mut self, id: ApiKeyId, change: impl FnOnce(&mut Key)) {
@@ -410,7 +447,11 @@ const fn concerns_policy(event: &Event) -> bool {
         | Event::EndpointUpdated { .. }
         | Event::EndpointRemoved { .. }
         | Event::EndpointDisabled { .. }
-        | Event::EndpointSecretRotated { .. } => true,
+        | Event::EndpointSecretRotated { .. }
+        | Event::AssistantConfigured { .. }
+        | Event::ConnectionPut { .. }
+        | Event::ConnectionRemoved { .. }
+        | Event::CollectionsConfigured { .. } => true,
         Event::KeyCreated { .. }
         | Event::KeyExpirySet { .. }
         | Event::KeyRevoked { .. }

@@ -4,6 +4,7 @@ mod golden;
 mod keys_text;
 mod laws;
 mod settings;
+mod talk;
 
 use impresario_ids::{ApiKeyId, EndpointId, MessageId, SegmentId, TraceId};
 use impresario_kernel::{Coded, EntityKey, Personal, Timestamp};
@@ -400,6 +401,9 @@ fn every_rejection_has_a_code_of_its_own() {
         invalid(Subject::Computed),
         invalid(Subject::Message),
         invalid(Subject::Limits),
+        invalid(Subject::Assistant),
+        invalid(Subject::Connection),
+        invalid(Subject::Collections),
         Rejection::LimitReached { what: "keys".into(), limit: 1 },
         Rejection::KeyUnknown,
         Rejection::KeyDead,
@@ -408,6 +412,7 @@ fn every_rejection_has_a_code_of_its_own() {
         Rejection::EndpointIdTaken,
         Rejection::EndpointDisabled,
         Rejection::ComputedUnknown,
+        Rejection::ConnectionUnknown,
     ];
     assert_eq!(all.map(|rejection| rejection.code()), CODES);
 }

@@ -13,10 +13,41 @@ pub struct EventType {
 
 /// Every type that is sent, sorted by name.
 pub const EVENT_TYPES: &[EventType] = &[
+    EventType {
+        name: "budget.threshold",
+        description: "50, 80 or 100 % of a limit for model calls is used up",
+    },
     EventType { name: "consent.changed", description: "a person gave or withdrew a consent" },
+    EventType {
+        name: "conversation.assigned",
+        description: "a person of the tenant took a conversation, or was given it",
+    },
+    EventType {
+        name: "conversation.handoff",
+        description: "a human should take over a conversation",
+    },
+    EventType {
+        name: "conversation.lead_qualified",
+        description: "a customer gave all the details of a lead",
+    },
+    EventType { name: "conversation.rated", description: "a customer said how satisfied they are" },
+    EventType { name: "conversation.reopened", description: "a resolved conversation goes on" },
+    EventType { name: "conversation.resolved", description: "the matter is done" },
+    EventType {
+        name: "conversation.sla_missed",
+        description: "nobody replied in time to a customer who waits for a human",
+    },
+    EventType { name: "conversation.started", description: "somebody wrote for the first time" },
+    EventType { name: "conversation.undelivered", description: "a reply could not be delivered" },
     EventType {
         name: ENDPOINT_DISABLED,
         description: "a webhook endpoint was disabled by the sender",
+    },
+    EventType { name: "knowledge.expired", description: "a document's time is over" },
+    EventType { name: "knowledge.failed", description: "a document could not be read or embedded" },
+    EventType {
+        name: "knowledge.review_due",
+        description: "somebody should look whether a document is still right",
     },
     EventType {
         name: "profile.deleted",

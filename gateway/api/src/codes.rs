@@ -196,4 +196,51 @@ codes! {
 
     // Webhook deliveries.
     DELIVERY_NOT_FOUND = "delivery_not_found", 404, never, "There is no such delivery";
+
+    // The assistant, connections and collections.
+    ASSISTANT_INVALID = "assistant_invalid", 422, never, "The assistant's configuration is not valid";
+    CONNECTION_INVALID = "connection_invalid", 422, never, "A connection is not valid";
+    CONNECTION_UNKNOWN = "connection_unknown", 404, never, "There is no such connection";
+    COLLECTIONS_INVALID = "collections_invalid", 422, never, "Collections are not valid";
+    HOOK_REFUSED = "hook_refused", 403, never, "The webhook's signature is not right";
+
+    // Knowledge.
+    COLLECTION_UNKNOWN = "collection_unknown", 404, never, "There is no such collection";
+    COLLECTION_NAME_INVALID = "collection_name_invalid", 422, never, "The name of a collection is not valid";
+    DOCUMENT_NOT_FOUND = "document_not_found", 404, never, "There is no such document";
+    DOCUMENT_DELETED = "document_deleted", 409, never, "The document is deleted";
+    DOCUMENT_VERSION_CONFLICT = "document_version_conflict", 409, never, "The document was changed in between";
+    DOCUMENT_TITLE_INVALID = "document_title_invalid", 422, never, "The title of a document is not valid";
+    DOCUMENT_CONTENT_INVALID = "document_content_invalid", 422, never, "The content of a document is not sound";
+    DOCUMENT_TOO_MANY_CHUNKS = "document_too_many_chunks", 422, never, "The document is too long";
+    DOCUMENT_TOO_LARGE = "document_too_large", 422, never, "The document has too much text";
+    DOCUMENT_FIELD_INVALID = "document_field_invalid", 422, never, "A field of a document is not valid";
+    DOCUMENT_METADATA_INVALID = "document_metadata_invalid", 422, never, "The metadata of a document is not valid";
+    VECTORS_INVALID = "vectors_invalid", 422, never, "Vectors are not sound";
+    VECTORS_TOO_LARGE = "vectors_too_large", 422, never, "A document has too many vectors";
+    FILE_TOO_LARGE = "file_too_large", 413, never, "The file is too large";
+    FILE_TYPE_UNSUPPORTED = "file_type_unsupported", 415, never, "Files of this kind are not read";
+    FILE_DAMAGED = "file_damaged", 422, never, "The file cannot be read";
+    FILE_ENCRYPTED = "file_encrypted", 422, never, "The file is protected by a password";
+    FILE_INFLATES_TOO_MUCH = "file_inflates_too_much", 422, never, "The file unpacks to too much";
+    FILE_TOO_DEEP = "file_too_deep", 422, never, "The file is nested too deeply";
+    FILE_TEXT_TOO_LARGE = "file_text_too_large", 422, never, "The file has too much text";
+    FILE_WITHOUT_TEXT = "file_without_text", 422, never, "There is no text in the file";
+    IMPORT_UNREADABLE = "import_unreadable", 422, never, "The import cannot be read";
+
+    // Conversations.
+    CONVERSATION_NOT_FOUND = "conversation_not_found", 404, never, "There is no such conversation";
+    CONVERSATION_ADDRESS_WRONG = "conversation_address_wrong", 409, never, "The message belongs to another conversation";
+    CONVERSATION_BUSY = "conversation_busy", 429, again, "Too many messages wait for an answer";
+    CONVERSATION_HELD_BY_ANOTHER = "conversation_held_by_another", 409, again, "Somebody else has taken the conversation";
+    CONVERSATION_ASSIGNEE_INVALID = "conversation_assignee_invalid", 422, never, "Nobody can be called that";
+    CONVERSATION_CONTENT_INVALID = "conversation_content_invalid", 422, never, "There is nothing to say, or too much";
+    CONVERSATION_NOTE_INVALID = "conversation_note_invalid", 422, never, "The note is empty or too long";
+
+    // Models and what they may cost.
+    MODEL_CALL_NOT_FOUND = "model_call_not_found", 404, never, "There is no such model call";
+    BUDGET_LIMITS_INVALID = "budget_limits_invalid", 422, never, "Limits of a budget are not valid";
+    BUDGET_AMOUNT_INVALID = "budget_amount_invalid", 422, never, "An amount is not valid";
+    BUDGET_PATH_INVALID = "budget_path_invalid", 422, never, "A call does not say whom it is charged to";
+    BUDGET_TOO_MANY_HELD = "budget_too_many_held", 503, again, "Too many model calls are under way";
 }

@@ -9,12 +9,20 @@
 //! What it is not: a place where anything is decided, looked up or sent.
 
 mod admin;
+mod analytics;
+mod budgets;
+mod catalogue;
 pub mod codes;
+mod connections;
+mod conversations;
 mod events;
 mod keys;
+mod knowledge;
+mod models;
 mod page;
 mod problem;
 mod profiles;
+mod retrieval;
 mod segments;
 mod tenants;
 mod webhooks;
@@ -26,16 +34,34 @@ pub use admin::{
     BackupOrder, ClusterSettings, DrainNode, HoldActor, Insist, MoveReplica, NodeName, PinZone,
     RecoverQuorum, TransferLeader,
 };
+pub use analytics::{AnswerTimes, ConversationAnalytics, ConversationDay, ConversationRates};
+pub use budgets::{Budget, BudgetLimit, BudgetScope, BudgetStanding, SaveBudget};
+pub use catalogue::{ItemPatch, Product, SaveItem};
+pub use connections::{Assistant, AssistantConfig, Connection, SaveConnection};
+pub use conversations::{
+    Assignment, Conversation, ConversationMessage, ConversationReply, ConversationRow, GiveBack,
+    HandoffRequest, HumanReply, MessageChoice, NewNote, SendMessage,
+};
 pub use events::{
     IngestReply, ItemResult, ItemStatus, OneOrMany, SegmentBatch, SegmentEvent, SegmentReply,
     TrackReply, UserEvent,
 };
 pub use keys::{ApiKey, ApiKeyWithSecret, NewApiKey, NewToken, RotateKey, SigningSecret, Token};
+pub use knowledge::{
+    Collection, CollectionField, Collections, Document, DocumentChunk, DocumentFailure,
+    DocumentModel, DocumentPatch, DocumentReviewed, DocumentRow, DocumentSaved, DocumentSection,
+    DocumentSource, DocumentVersion, ImportReport, ImportRow, SaveCollections, SaveDocument,
+};
+pub use models::{ModelCall, ModelCallRow};
 pub use page::{EventCount, Health, LogFilter, Page, QuarantineCounts, QuarantineItem, UsageRow};
 pub use problem::{FieldProblem, PROBLEM_JSON, Problem};
 pub use profiles::{
     Consent, Consents, Counter, Group, Membership, Memberships, NewConsent, Orders, Profile,
     ProfileRow, Recent, Session, Timeline, TimelineEvent, Unmerge,
+};
+pub use retrieval::{
+    AnswerSentence, Answered, AskKnowledge, Citation, Fusion, KnowledgeStatus, Passage,
+    SearchKnowledge, SearchReply, Techniques,
 };
 pub use segments::{
     Build, Computed, ComputedDefinition, Member, Preview, PreviewRequest, SaveSegment, Saved,

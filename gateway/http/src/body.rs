@@ -19,6 +19,17 @@ pub(crate) async fn read(
     limit: usize,
     timeout: Duration,
 ) -> Result<Bytes, Fault> {
+    let raw = read_raw(headers, body, limit, timeout).await?;
+    decode(headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()), raw, limit)
+}
+
+/// The whole body as it came, at most `limit` bytes, within `timeout`.
+pub(crate) async fn read_raw(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Bytes, Fault> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -26,10 +37,9 @@ pub(crate) async fn read(
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
-    let raw = tokio::time::timeout(timeout, collect(body, limit))
+    tokio::time::timeout(timeout, collect(body, limit))
         .await
-        .map_err(|_| Fault::new(&codes::REQUEST_TIMEOUT))??;
-    decode(headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()), raw, limit)
+        .map_err(|_| Fault::new(&codes::REQUEST_TIMEOUT))?
 }
 
 async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Fault> {

@@ -21,6 +21,12 @@ use crate::route::{BodyRule, Route};
 
 /// Largest document of the own API, in bytes.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 256 * 1_024;
+/// Largest document where many texts come at once, in bytes.
+const LONG_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Largest file that is uploaded, in bytes.
+pub(crate) const FILE_BYTES_MAX: usize = 20 * 1_024 * 1_024;
+/// Largest webhook of a chat platform, in bytes: WhatsApp sends up to 3 MB.
+const HOOK_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 
 /// The metrics of one route, looked up once.
 pub(crate) struct RouteMeters {
@@ -75,7 +81,7 @@ pub(crate) async fn dispatch(
             if fault.http_status() >= 500 {
                 tracing::warn!(route = route.path, trace = %call.trace, code = fault.code(), "request failed");
             }
-            fault.into_response(call.trace)
+            (call.route.refuse)(fault, call.trace)
         }
     };
     finish(&call, response.headers_mut());
@@ -92,18 +98,25 @@ async fn run(call: &mut Call, body: axum::body::Body) -> Result<Response, Fault>
         BodyRule::None => None,
         BodyRule::Document => Some(DOCUMENT_BYTES_MAX),
         BodyRule::Events => Some(call.edge.options.body_bytes_max),
+        BodyRule::Long => Some(LONG_BYTES_MAX),
+        BodyRule::File => Some(FILE_BYTES_MAX),
+        BodyRule::Hook => Some(HOOK_BYTES_MAX),
     };
     if let Some(limit) = limit {
         let timeout = Duration::from_millis(call.edge.options.body_timeout_ms);
-        call.body =
-            body::read(&call.parts.headers, body, limit, timeout).await.map_err(|fault| {
+        let headers = &call.parts.headers;
+        call.body = if call.route.body == BodyRule::Hook {
+            body::read_raw(headers, body, limit, timeout).await?
+        } else {
+            body::read(headers, body, limit, timeout).await.map_err(|fault| {
                 // Segment's clients know 400 for a body that is too large, not 413.
                 if call.is_tracking() && fault.code() == codes::BODY_TOO_LARGE.name {
                     fault.status(400)
                 } else {
                     fault
                 }
-            })?;
+            })?
+        };
     }
     (call.route.run)(call).await
 }

@@ -14,6 +14,7 @@ use impresario_kernel::Timestamp;
 use impresario_router::Router;
 use impresario_views::{Directory, Views};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 
 use crate::auth::RootTokens;
 use crate::auth::Tenants;
@@ -22,9 +23,12 @@ use crate::fault::Fault;
 use crate::limits::{Memory, Meters};
 use crate::live::Live;
 use crate::options::Options;
-use crate::port::AdminPort;
+use crate::port::{AdminPort, Chat, Talk};
 use crate::route::{Method, Route, RouteInfo};
 use crate::routes;
+
+/// Files that are read at the same time.
+const READERS: usize = 4;
 
 /// Where the edge takes the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -43,6 +47,10 @@ pub struct EdgeParts {
     pub live: Arc<Live>,
     /// What operators may ask.
     pub admin: Arc<dyn AdminPort>,
+    /// Retrieval, answers, model calls, webhooks of chat platforms.
+    pub talk: Arc<dyn Talk>,
+    /// What the widget and the endpoints for programs need beside.
+    pub chat: Arc<dyn Chat>,
     /// The time.
     pub clock: Clock,
     /// A cryptographically strong generator.
@@ -72,6 +80,11 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     pub(crate) live: Arc<Live>,
     pub(crate) admin: Arc<dyn AdminPort>,
+    pub(crate) talk: Arc<dyn Talk>,
+    pub(crate) chat: Arc<dyn Chat>,
+    pub(crate) guard: crate::talk::Guard,
+    /// Places for files that are being read: it takes memory and a processor each.
+    pub(crate) readers: Arc<Semaphore>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) options: Options,
@@ -141,6 +154,10 @@ impl Edge {
                 directory: parts.directory,
                 live: parts.live,
                 admin: parts.admin,
+                talk: parts.talk,
+                chat: parts.chat,
+                guard: crate::talk::Guard::default(),
+                readers: Arc::new(Semaphore::new(READERS)),
                 clock: parts.clock,
                 random: parts.random,
                 options: parts.options,

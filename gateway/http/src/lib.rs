@@ -1,7 +1,8 @@
 //! The HTTP edge: authenticate, limit, parse, ask, answer.
 //!
 //! - E1: the tenant comes from the credential; a path or a body never names it. Only the root token
-//!   may, in the header [`TENANT_HEADER`].
+//!   may, in the header [`TENANT_HEADER`]; and the webhook of a chat platform, which has no key of
+//!   ours, names tenant and connection in its path and proves itself by the platform's signature.
 //! - E2: one table registers, authorises and documents every route ([`Edge::routes`]).
 //! - E3: a tracking request is answered `200` only when each of its events is durable in its profile
 //!   or in the quarantine. Whatever else is answered, sending it again is safe: events are counted
@@ -29,6 +30,7 @@ mod dispatch;
 mod edge;
 mod fault;
 mod ingest;
+mod intake;
 mod limits;
 mod live;
 mod openapi;
@@ -37,6 +39,7 @@ mod port;
 mod route;
 mod routes;
 mod serve;
+mod talk;
 mod wire;
 
 #[cfg(test)]
@@ -48,8 +51,9 @@ pub use edge::{Clock, Edge, EdgeParts, Random};
 pub use live::{Live, LiveEvent, Relay};
 pub use options::{Options, OptionsError, Tls};
 pub use port::{
-    Actor, AdminAsk, AdminPort, Operator, Place, PortError, PortFuture, PortStream, PortTyped,
-    Rows, SentDelivery,
+    Actor, AdminAsk, AdminPort, Chat, ChatSign, ChatSigns, Embedded, Hook, HookAnswer, Image,
+    ModelCallFilter, Operator, Place, PortError, PortFuture, PortStream, PortTyped, Rows, Said,
+    SentDelivery, Talk,
 };
 pub use route::{Method, RouteInfo};
 pub use serve::{Bound, ServeError, bind, serve};

@@ -79,11 +79,20 @@ fn document() -> OpenApi {
 }
 
 /// The order in which the reference shows the tags: what a newcomer needs comes first.
-const CHAPTERS: [&str; 11] = [
+const CHAPTERS: [&str; 20] = [
     "Tracking",
     "Events",
     "Profiles",
     "Segments",
+    "Conversations",
+    "Knowledge",
+    "Catalogue",
+    "Assistant",
+    "Models",
+    "Platforms",
+    "Widget",
+    "OpenAI",
+    "Agents",
     "Webhooks",
     "Live",
     "Account",
@@ -149,6 +158,9 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
                 .build(),
         ));
     }
+    if matches!(route.body, BodyRule::File | BodyRule::Hook) {
+        operation = operation.request_body(Some(bytes_body(route.body)));
+    }
     operation = operation.response(route.status.to_string(), success(route, schemas));
     if takes_many(route) {
         operation = operation.response("207", partial(schemas));
@@ -157,6 +169,15 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         operation = operation.response(status.to_string(), response);
     }
     operation.build()
+}
+
+/// Whatever bytes: the media type says what they are.
+fn bytes_body(rule: BodyRule) -> utoipa::openapi::request_body::RequestBody {
+    let required = if rule == BodyRule::File { Required::True } else { Required::False };
+    RequestBodyBuilder::new()
+        .content("application/octet-stream", Content::default())
+        .required(Some(required))
+        .build()
 }
 
 /// Routes whose body may be many events answer `207` when some were refused.
@@ -190,6 +211,7 @@ fn path_params(path: &str) -> impl Iterator<Item = &str> {
 fn query_param(param: &Param) -> utoipa::openapi::path::Parameter {
     let schema = match param.kind {
         ParamKind::Text => ObjectBuilder::new().schema_type(SchemaType::new(Type::String)),
+        ParamKind::Flag => ObjectBuilder::new().schema_type(SchemaType::new(Type::Boolean)),
         ParamKind::Time => ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::String))
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
@@ -285,15 +307,15 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
             known.extend([&codes::TENANT_NOT_ONBOARDED, &codes::TENANT_DELETED]);
         }
     }
-    if route.body != BodyRule::None {
+    if route.body.is_json() {
         known.extend([&codes::MALFORMED_JSON, &codes::INVALID_UTF8, &codes::INVALID_REQUEST]);
         known.extend([&codes::NESTED_TOO_DEEP, &codes::NUL_CHARACTER, &codes::NUMBER_OUT_OF_RANGE]);
-        known.extend([
-            &codes::BODY_TOO_LARGE,
-            &codes::ENCODING_UNSUPPORTED,
-            &codes::ENCODING_INVALID,
-        ]);
-        known.push(&codes::REQUEST_TIMEOUT);
+    }
+    if route.body.is_json() || route.body == BodyRule::File {
+        known.extend([&codes::ENCODING_UNSUPPORTED, &codes::ENCODING_INVALID]);
+    }
+    if route.body != BodyRule::None {
+        known.extend([&codes::BODY_TOO_LARGE, &codes::REQUEST_TIMEOUT]);
     }
     if route.idempotent {
         known.push(&codes::IDEMPOTENCY_KEY_INVALID);

@@ -1,6 +1,10 @@
 mod ask;
+mod chat;
+mod talk;
 
 pub use ask::{Actor, AdminAsk, Operator, Place, Rows};
+pub use chat::{Chat, ChatSign, ChatSigns, Embedded, Said};
+pub use talk::{Hook, HookAnswer, Image, ModelCallFilter, Talk};
 
 use std::future::Future;
 use std::pin::Pin;

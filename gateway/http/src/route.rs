@@ -3,6 +3,7 @@ use std::pin::Pin;
 
 use axum::response::Response;
 use impresario_api::codes::Code;
+use impresario_ids::TraceId;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -41,6 +42,8 @@ pub(crate) struct Route {
     pub(crate) codes: &'static [&'static Code],
     /// Whether a repeated request with the same `Idempotency-Key` is answered as the first one was.
     pub(crate) idempotent: bool,
+    /// How what went wrong is told: as a problem document, unless it speaks for another API.
+    pub(crate) refuse: fn(Fault, TraceId) -> Response,
 }
 
 /// The methods in use.
@@ -81,6 +84,19 @@ pub(crate) enum BodyRule {
     Document,
     /// Tracking events, bounded by the options.
     Events,
+    /// A document of at most 4 MiB.
+    Long,
+    /// A file of at most 20 MiB.
+    File,
+    /// What a chat platform sends, of at most 4 MiB, as it came: its signature is over these bytes.
+    Hook,
+}
+
+impl BodyRule {
+    /// Whether the body is JSON that the edge reads itself.
+    pub(crate) const fn is_json(self) -> bool {
+        matches!(self, Self::Document | Self::Events | Self::Long)
+    }
 }
 
 /// A query parameter.
@@ -97,6 +113,7 @@ pub(crate) struct Param {
 pub(crate) enum ParamKind {
     Text,
     Time,
+    Flag,
     Number { min: i64, max: i64 },
 }
 
@@ -107,6 +124,10 @@ impl Param {
 
     pub(crate) const fn time(name: &'static str, about: &'static str) -> Self {
         Self { name, about, kind: ParamKind::Time, required: false }
+    }
+
+    pub(crate) const fn flag(name: &'static str, about: &'static str) -> Self {
+        Self { name, about, kind: ParamKind::Flag, required: false }
     }
 
     pub(crate) const fn required(mut self) -> Self {
@@ -150,6 +171,7 @@ impl Route {
             query: &[],
             codes: &[],
             idempotent: false,
+            refuse: Fault::into_response,
         }
     }
 
@@ -164,6 +186,16 @@ impl Route {
     /// A `POST` that takes no document.
     pub(crate) const fn act(path: &'static str, access: Access, run: Handler) -> Self {
         Self::new(Method::Post, path, access, BodyRule::None, run).idempotent()
+    }
+
+    /// A `POST` of a file.
+    pub(crate) const fn upload(path: &'static str, access: Access, run: Handler) -> Self {
+        Self::new(Method::Post, path, access, BodyRule::File, run).idempotent()
+    }
+
+    /// What a chat platform calls. It has no key: its signature is looked at by the handler.
+    pub(crate) const fn hook(method: Method, path: &'static str, run: Handler) -> Self {
+        Self::new(method, path, Access::Public, BodyRule::Hook, run)
     }
 
     pub(crate) const fn put(path: &'static str, access: Access, run: Handler) -> Self {

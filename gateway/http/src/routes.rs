@@ -1,14 +1,23 @@
 //! The one table of all routes. Registration, scopes, OpenAPI and the isolation tests read it.
 
 mod admin;
+mod assistant;
+mod budgets;
+mod catalogue;
 mod computed;
+mod connections;
+mod conversations;
 mod docs;
 mod events;
+mod hooks;
 mod keys;
+mod knowledge;
 mod live;
+mod models;
 mod ops;
-mod profile_json;
+pub(crate) mod profile_json;
 mod profiles;
+mod retrieval;
 mod segments;
 mod settings;
 mod tenants;
@@ -18,8 +27,13 @@ mod usage;
 mod webhooks;
 
 #[cfg(test)]
+pub(crate) use catalogue::micros;
+#[cfg(test)]
 pub(crate) use profile_json::decimal_text;
 
+use impresario_api::codes;
+
+use crate::fault::Fault;
 use crate::route::Route;
 
 /// Every route, by what it is about.
@@ -29,6 +43,22 @@ const TABLE: &[&[Route]] = &[
     profiles::ROUTES,
     segments::ROUTES,
     computed::ROUTES,
+    conversations::ROUTES,
+    conversations::ANALYTICS,
+    knowledge::ROUTES,
+    knowledge::FILES,
+    knowledge::IMPORTS,
+    knowledge::COLLECTION_ROUTES,
+    retrieval::ROUTES,
+    catalogue::ROUTES,
+    assistant::ROUTES,
+    connections::ROUTES,
+    budgets::ROUTES,
+    models::ROUTES,
+    hooks::ROUTES,
+    crate::talk::WIDGET,
+    crate::talk::OPENAI,
+    crate::talk::MCP,
     live::ROUTES,
     webhooks::ROUTES,
     usage::ROUTES,
@@ -48,4 +78,11 @@ const TABLE: &[&[Route]] = &[
 /// Every route.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
     TABLE.iter().flat_map(|part| part.iter())
+}
+
+/// An entity gave the answer to another question than it was asked: the parts of the house do not
+/// fit together.
+fn unexpected(what: &'static str) -> Fault {
+    tracing::error!(what, "an entity answered another question");
+    Fault::new(&codes::INTERNAL)
 }

@@ -1,8 +1,13 @@
 //! Entities that are active on this node, and what can be done with one.
 
+use impresario_budget::Budget;
+use impresario_conversation::Conversation;
 use impresario_http::{Actor, PortError};
-use impresario_ids::{Id, Kind, ProfileId, QuarantineId, SegmentId, TenantId};
+use impresario_ids::{
+    ConversationId, DocumentId, Id, Kind, ProfileId, QuarantineId, SegmentId, TenantId,
+};
 use impresario_kernel::{Entity, EntityKey, EntityKind};
+use impresario_knowledge::Document;
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
 use impresario_segment::Segment;
@@ -84,7 +89,12 @@ pub(super) fn key_of(tenant: TenantId, kind: &str, id: &str) -> Result<EntityKey
         "profile" => of::<impresario_ids::ProfileKind>(tenant, Profile::KIND, id),
         "segment" => of::<impresario_ids::SegmentKind>(tenant, Segment::KIND, id),
         "quarantine" => of::<impresario_ids::QuarantineKind>(tenant, Quarantine::KIND, id),
-        _ => Err(PortError::invalid("the kind is one of tenant, profile, segment, quarantine")),
+        "document" => of::<impresario_ids::DocumentKind>(tenant, Document::KIND, id),
+        "conversation" => of::<impresario_ids::ConversationKind>(tenant, Conversation::KIND, id),
+        "budget" => of::<impresario_ids::TenantKind>(tenant, Budget::KIND, id),
+        _ => Err(PortError::invalid(
+            "the kind is one of tenant, profile, segment, quarantine, document, conversation, budget",
+        )),
     }
 }
 
@@ -100,14 +110,23 @@ pub(super) fn id_text(key: &EntityKey) -> String {
         code if code == Profile::KIND.code => ProfileId::from_bytes(key.id).to_string(),
         code if code == Segment::KIND.code => SegmentId::from_bytes(key.id).to_string(),
         code if code == Quarantine::KIND.code => QuarantineId::from_bytes(key.id).to_string(),
+        code if code == Document::KIND.code => DocumentId::from_bytes(key.id).to_string(),
+        code if code == Conversation::KIND.code => ConversationId::from_bytes(key.id).to_string(),
+        code if code == Budget::KIND.code => TenantId::from_bytes(key.id).to_string(),
         _ => key.to_string(),
     }
 }
 
 /// The name of a kind by its stored code.
 pub(super) fn kind_name(code: u8) -> &'static str {
-    [Tenant::KIND, Profile::KIND, Segment::KIND, Quarantine::KIND]
-        .into_iter()
-        .find(|kind| kind.code == code)
-        .map_or("unknown", |kind| kind.name)
+    let kinds = [
+        Tenant::KIND,
+        Profile::KIND,
+        Segment::KIND,
+        Quarantine::KIND,
+        Document::KIND,
+        Conversation::KIND,
+        Budget::KIND,
+    ];
+    kinds.into_iter().find(|kind| kind.code == code).map_or("unknown", |kind| kind.name)
 }

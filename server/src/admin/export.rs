@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures_util::stream;
+use impresario_conversation::Conversation;
 use impresario_http::PortStream;
-use impresario_ids::{SegmentId, TenantId, TraceId};
+use impresario_ids::{ConversationId, SegmentId, TenantId, TraceId};
 use impresario_kernel::EntityKey;
+use impresario_knowledge::Document;
 use impresario_profile::Profile;
 use impresario_router::{Envelope, Router};
 use impresario_segment::Segment;
@@ -19,6 +21,8 @@ use super::Admin;
 /// Lines made ahead of the reader; the maker waits for it past this.
 const LINES_AHEAD: usize = 64;
 const PAGE: usize = 500;
+/// Messages of one conversation: more than are remembered.
+const TRANSCRIPT: u32 = 1_000;
 /// How long one entity may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -85,6 +89,9 @@ impl Export {
             impresario_tenant::Query::Get,
             impresario_tenant::Query::Keys,
             impresario_tenant::Query::Endpoints,
+            impresario_tenant::Query::Assistant,
+            impresario_tenant::Query::Connections,
+            impresario_tenant::Query::Collections,
         ] {
             let answer =
                 self.router.query::<Tenant>(key, query, self.envelope()).await.map_err(failed)?;
@@ -96,11 +103,65 @@ impl Export {
                 impresario_tenant::Answer::Endpoints(endpoints) => {
                     json!({ "type": "endpoints", "endpoints": endpoints })
                 }
+                impresario_tenant::Answer::Assistant(assistant) => {
+                    json!({ "type": "assistant", "assistant": assistant })
+                }
+                // Without their secrets.
+                impresario_tenant::Answer::Connections(connections) => {
+                    json!({ "type": "connections", "connections": connections })
+                }
+                impresario_tenant::Answer::Collections(collections) => {
+                    json!({ "type": "collections", "collections": collections })
+                }
             };
             self.line(line).await?;
         }
         self.segments().await?;
-        self.profiles().await
+        self.profiles().await?;
+        self.documents().await?;
+        self.conversations().await
+    }
+
+    async fn documents(&self) -> Result<(), Stopped> {
+        let census = self.views.knowledge_census(self.tenant).map_err(failed)?;
+        for id in census.documents.into_keys() {
+            let key = EntityKey::new(self.tenant, impresario_knowledge::KIND, id);
+            let query = impresario_knowledge::Query::Get;
+            let asked = self.router.query::<Document>(key, query, self.envelope());
+            if let impresario_knowledge::Answer::Document(Some(view)) =
+                asked.await.map_err(failed)?
+            {
+                self.line(json!({ "type": "document", "document": view })).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn conversations(&self) -> Result<(), Stopped> {
+        let mut after: Option<Cursor> = None;
+        loop {
+            let page = self.views.inbox(self.tenant, &[], after.as_ref(), PAGE).map_err(failed)?;
+            for item in page.items {
+                self.conversation(item.id).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A conversation as it is remembered.
+    async fn conversation(&self, id: ConversationId) -> Result<(), Stopped> {
+        let key = EntityKey::new(self.tenant, impresario_conversation::KIND, id);
+        let query = impresario_conversation::Query::Show { before: None, limit: TRANSCRIPT };
+        let asked = self.router.query::<Conversation>(key, query, self.envelope());
+        if let impresario_conversation::Answer::Conversation(Some(view)) =
+            asked.await.map_err(failed)?
+        {
+            self.line(json!({ "type": "conversation", "conversation": view })).await?;
+        }
+        Ok(())
     }
 
     async fn segments(&self) -> Result<(), Stopped> {

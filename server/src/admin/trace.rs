@@ -2,9 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use impresario_budget::Budget;
+use impresario_conversation::Conversation;
 use impresario_http::{Actor, PortError};
 use impresario_journal::{KeyRange, Table, Visitor};
 use impresario_kernel::{Entity, EntityKey, decode};
+use impresario_knowledge::Document;
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
 use impresario_rows::{EventRow, aad, decode_row, due_time, sequence_of, timer_name};
@@ -97,6 +100,9 @@ fn text_of(key: &EntityKey, plain: &[u8]) -> String {
         code if code == Profile::KIND.code => event::<Profile>(plain),
         code if code == Segment::KIND.code => event::<Segment>(plain),
         code if code == Quarantine::KIND.code => event::<Quarantine>(plain),
+        code if code == Document::KIND.code => event::<Document>(plain),
+        code if code == Conversation::KIND.code => event::<Conversation>(plain),
+        code if code == Budget::KIND.code => event::<Budget>(plain),
         _ => "(of an unknown kind)".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! What the keys of all rows mean. See `docs/adr/0015-backup.md` for the table in words.
 
 use impresario_backup::{Home, Layout, Misplaced};
+use impresario_conversation::index as conversations;
 use impresario_ids::TenantId;
 use impresario_journal::Table;
 use impresario_kernel::{EntityKey, IndexId, decode};
@@ -81,6 +82,31 @@ fn index_row(key: &[u8]) -> Result<Home, Misplaced> {
         index::EVENT_COUNTS | index::USAGE | impresario_quarantine::COUNTS => Ok(Home::Sum),
         index::PROFILE_COUNT => Ok(Home::Count),
         impresario_segment::LIST_INDEX => entity(key, impresario_segment::KIND.code, term),
+        index => talk(index, key, term),
+    }
+}
+
+/// Rows of knowledge, conversations and budgets.
+fn talk(index: IndexId, key: &[u8], term: &[u8]) -> Result<Home, Misplaced> {
+    let (document, conversation) =
+        (impresario_knowledge::KIND.code, impresario_conversation::KIND.code);
+    match index {
+        impresario_knowledge::LIVE | impresario_knowledge::DELETED => entity(key, document, term),
+        // The id comes last.
+        impresario_knowledge::BY_COLLECTION | impresario_knowledge::EXTERNAL => {
+            entity(key, document, term.last_chunk::<16>().ok_or(Misplaced)?)
+        }
+        conversations::INBOX | conversations::BY_ASSIGNEE | conversations::BY_PROFILE => {
+            entity(key, conversation, term.last_chunk::<16>().ok_or(Misplaced)?)
+        }
+        impresario_knowledge::DOCUMENT_COUNTS
+        | impresario_knowledge::CHUNK_COUNTS
+        | conversations::COUNTS
+        | impresario_budget::COST_BY_SCOPE
+        | impresario_budget::COST_BY_MODEL
+        | impresario_budget::COST_BY_AGENT
+        | impresario_budget::TOKENS_BY_MODEL
+        | impresario_budget::CALLS => Ok(Home::Sum),
         _ => Err(Misplaced),
     }
 }

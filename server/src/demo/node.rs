@@ -16,6 +16,8 @@ use crate::serve::{LogHandle, Running, ServeOptions, install_metrics};
 pub(crate) struct Own {
     data: PathBuf,
     listen: SocketAddr,
+    /// The folder of the embedding model.
+    model: Option<PathBuf>,
     metrics: PrometheusHandle,
     running: Option<Running>,
 }
@@ -35,9 +37,13 @@ pub(crate) enum Node {
 
 impl Node {
     /// Starts a node on this folder.
-    pub(crate) async fn start(data: &Path, listen: SocketAddr) -> Result<Self> {
-        let data = data.to_owned();
-        let mut own = Own { data, listen, metrics: install_metrics()?, running: None };
+    pub(crate) async fn start(
+        data: &Path,
+        listen: SocketAddr,
+        model: Option<&Path>,
+    ) -> Result<Self> {
+        let (data, model) = (data.to_owned(), model.map(Path::to_owned));
+        let mut own = Own { data, listen, model, metrics: install_metrics()?, running: None };
         own.begin().await?;
         Ok(Self::Own(Box::new(own)))
     }
@@ -106,6 +112,9 @@ impl Own {
         let mut config = Config::default();
         config.node.data.clone_from(&self.data);
         config.http.listen = self.listen;
+        if let Some(model) = &self.model {
+            config.answers.model_folder = model.display().to_string();
+        }
         // The receiver of the tour's webhooks is on this machine.
         config.webhooks.allow_private = true;
         let options =

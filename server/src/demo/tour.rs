@@ -24,7 +24,7 @@ const BATCH: usize = 500;
 /// How long a request is tried again while the node says "later".
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What the tenant's own server may do.
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 10] = [
     "profiles:read",
     "segments:read",
     "segments:write",
@@ -32,6 +32,9 @@ const SCOPES: [&str; 7] = [
     "tenants:read",
     "usage:read",
     "analytics:view",
+    "integrations:manage",
+    "conversations:read",
+    "conversations:write",
 ];
 
 /// A tour under way.
@@ -69,7 +72,7 @@ impl Tour {
                 let text = "One program, one folder; no database, queue or cache beside it.";
                 screen.step("A node", text);
                 let began = Instant::now();
-                let node = Node::start(data, args.listen).await?;
+                let node = Node::start(data, args.listen, args.model.as_deref()).await?;
                 let ms = began.elapsed().as_millis();
                 screen.note(&format!("listens at {} after {ms} ms", node.url()));
                 node
@@ -103,6 +106,7 @@ impl Tour {
         self.webhooks().await?;
         self.person().await?;
         self.visitor().await?;
+        self.talk().await?;
         self.restart().await
     }
 

@@ -1,17 +1,21 @@
 //! Putting a node's parts together, and taking them apart in the right order.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
+use impresario_answers::Answers;
+use impresario_budget::Budget;
 use impresario_config::Config;
 use impresario_consensus::Consensus;
+use impresario_conversation::Conversation;
 use impresario_host::clock::{Clock, SystemClock};
-use impresario_host::{Host, HostBuilder, HostParts, NoPolicy};
+use impresario_host::{Committed, Host, HostBuilder, HostParts, NoPolicy, Observer};
 use impresario_http::{AdminPort, Edge, EdgeParts, Live};
 use impresario_ids::{ProfileId, TenantId};
 use impresario_journal::Journal;
+use impresario_knowledge::Document;
 use impresario_outbox::{Asking, Hook, Outbox, Parts};
 use impresario_profile::Profile;
 use impresario_quarantine::Quarantine;
@@ -30,13 +34,17 @@ use super::compass::Compass;
 use super::member::Member;
 use super::meters::{install_metrics, record_on};
 use super::node::OpenNode;
-use super::policies::{Policies, SegmentPolicies, failure_of, tenant_state};
+use super::policies::{
+    Assistants, ConversationPolicies, DocumentPolicies, Policies, SegmentPolicies, failure_of,
+    tenant_state,
+};
 use super::{LogHandle, secrets, watch};
 use crate::across::keys::Keys;
 use crate::across::tenants::Tenants;
 use crate::across::{Tasks, live as live_across, settle};
 use crate::admin::{Admin, AdminParts};
 use crate::backup::{BackupParts, Backups};
+use crate::talk::{Chats, Pokes, Talks};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -77,6 +85,7 @@ struct House {
     consensus: Consensus,
     across: Option<Arc<ClusterReads>>,
     tasks: Vec<Tasks>,
+    answers: Answers,
 }
 
 impl Running {
@@ -128,6 +137,8 @@ impl House {
         drop(self.tasks);
         self.backups.stop().await;
         self.outbox.stop(drain).await;
+        // Only caches: a stop that is in a hurry may leave them.
+        let _ = tokio::task::spawn_blocking(move || self.answers.close()).await;
         drop(self.keys);
         if let Some(across) = &self.across {
             across.stop().await;
@@ -154,6 +165,9 @@ struct Ground {
     clock: Arc<dyn Clock>,
     hook: Arc<Hook>,
     tenants: Tenants,
+    pokes: Arc<Pokes>,
+    /// Made when there is a way to entities; documents that change before are found anyway.
+    answers: Arc<OnceLock<Answers>>,
 }
 
 impl Ground {
@@ -183,7 +197,21 @@ impl Ground {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let hook = Hook::new(config.node.partitions, config.outbox.queue_rows_max);
         let tenants = Tenants::new(Arc::clone(&directory));
-        Self { node, reads, across, directions, directory, views, live, clock, hook, tenants }
+        let (pokes, answers) = (Arc::default(), Arc::default());
+        Self {
+            node,
+            reads,
+            across,
+            directions,
+            directory,
+            views,
+            live,
+            clock,
+            hook,
+            tenants,
+            pokes,
+            answers,
+        }
     }
 
     async fn host(&self) -> anyhow::Result<Host> {
@@ -208,6 +236,15 @@ impl Ground {
                 vec![watch::segments(Arc::clone(live))],
             )
             .entity::<Quarantine>(Arc::new(NoPolicy::default()), Vec::new())
+            .entity::<Document>(
+                Arc::new(DocumentPolicies(Arc::clone(directory))),
+                vec![self.documents_observer()],
+            )
+            .entity::<Conversation>(
+                Arc::new(Assistants(Arc::clone(directory), ConversationPolicies::default())),
+                vec![self.pokes.observer()],
+            )
+            .entity::<Budget>(Arc::new(NoPolicy::default()), Vec::new())
             .hook(Arc::clone(&self.hook) as Arc<dyn impresario_host::CommitHook>)
             .start()
             .await;
@@ -231,7 +268,42 @@ impl Ground {
         router
     }
 
-    async fn outbox(&self, host: &Host, router: &Router) -> anyhow::Result<Outbox> {
+    fn documents_observer(&self) -> Observer<Document> {
+        let answers = Arc::clone(&self.answers);
+        Arc::new(move |committed: &Committed<'_, Document>| {
+            if let Some(answers) = answers.get() {
+                answers.document_changed(committed.key.tenant);
+            }
+        })
+    }
+
+    /// What answers for tenants. Reads the model's weights, if there are any.
+    fn answers(&self, router: &Router) -> anyhow::Result<Answers> {
+        let config = &self.node.config;
+        let (directory, clock) = (Arc::clone(&self.directory), Arc::clone(&self.clock));
+        let made = crate::talk::open(crate::talk::Ground {
+            options: config.answers.clone(),
+            data: &config.node.data,
+            router: router.clone(),
+            views: self.views.clone(),
+            tenants: Arc::new(move |tenant: TenantId| {
+                let directory = Arc::clone(&directory);
+                aside(move || tenant_state(&directory, tenant))
+            }),
+            clock: Arc::new(move || clock.now()),
+            is_clustered: self.node.member.is_some(),
+        })?;
+        // Nobody else sets it.
+        let _ = self.answers.set(made.clone());
+        Ok(made)
+    }
+
+    async fn outbox(
+        &self,
+        host: &Host,
+        router: &Router,
+        answers: &Answers,
+    ) -> anyhow::Result<Outbox> {
         let config = &self.node.config;
         let sender = impresario_webhooks::Sender::new(&config.webhooks)
             .context("webhooks cannot be sent")?;
@@ -249,7 +321,7 @@ impl Ground {
                 let views = views.clone();
                 aside(move || profile_ids(&views, tenant, after, limit))
             }),
-            errands: Arc::new(impresario_outbox::NoErrands),
+            errands: answers.errands(),
             sender: Arc::new(sender),
             is_gone: Arc::new(move |tenant| keys.is_gone(tenant)),
             options: config.outbox.clone(),
@@ -290,7 +362,8 @@ pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
     let host = ground.host().await?;
     ground.node.keys.serve(host.clone());
     let router = ground.router(&host);
-    let outbox = Arc::new(ground.outbox(&host, &router).await?);
+    let answers = ground.answers(&router)?;
+    let outbox = Arc::new(ground.outbox(&host, &router, &answers).await?);
     let backups = ground.backups(&host);
     let neighbours = &ground.node.neighbours;
     let tasks = vec![
@@ -332,12 +405,14 @@ pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
         root_token_hash,
         root_tokens: Arc::new(move |hash| roots.is_root(hash)),
         quota_file: Some(config.node.data.join("request-counts")),
+        talk: Talks::new(answers.clone()),
+        chat: Chats::new(answers.clone(), Arc::clone(&ground.pokes)),
     };
     backups.start();
     let consensus = neighbours.consensus().clone();
     let across = ground.across.clone();
     let OpenNode { me, keys, member, .. } = ground.node;
-    let house = House { outbox, backups, host, keys, member, consensus, across, tasks };
+    let house = House { outbox, backups, host, keys, member, consensus, across, tasks, answers };
     listen(&config, parts, root_token, me, house)
 }
 

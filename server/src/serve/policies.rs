@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use impresario_host::{Failure, PolicySource};
 use impresario_ids::TenantId;
+use impresario_knowledge::{CollectionSettings, MetadataField};
 use impresario_profile::{Policy, PolicyEndpoint, PolicySegment};
 use impresario_rules::{ComputedSpec, Problem};
 use impresario_tenant::State;
@@ -93,6 +94,69 @@ impl PolicySource<impresario_segment::Policy> for SegmentPolicies {
     }
 }
 
+/// What documents need to know: the tenant's collections, and whom to tell.
+pub(crate) struct DocumentPolicies(pub(crate) Arc<Directory>);
+
+impl PolicySource<impresario_knowledge::Policy> for DocumentPolicies {
+    fn policy(&self, tenant: TenantId) -> Result<Arc<impresario_knowledge::Policy>, Failure> {
+        let state = tenant_state(&self.0, tenant)?;
+        let collections = state.collections().iter().map(|collection| CollectionSettings {
+            name: collection.name.clone(),
+            model: collection.embedding.clone(),
+            fields: collection.fields.iter().map(field).collect(),
+        });
+        let endpoints = state.endpoints().filter(|endpoint| endpoint.enabled);
+        let endpoints = endpoints.filter_map(|endpoint| {
+            let kinds = kinds_of(endpoint);
+            // An empty list would mean all.
+            let wanted = !kinds.is_empty();
+            wanted.then_some(impresario_knowledge::PolicyEndpoint { id: endpoint.id, kinds })
+        });
+        Ok(Arc::new(impresario_knowledge::Policy {
+            collections: collections.collect(),
+            model: None,
+            endpoints: endpoints.collect(),
+        }))
+    }
+}
+
+fn field(field: &impresario_tenant::CollectionField) -> MetadataField {
+    use impresario_knowledge::FieldKind as Kind;
+    use impresario_tenant::FieldKind;
+    let kind = match field.kind {
+        FieldKind::Text => Kind::Text,
+        FieldKind::Number => Kind::Number,
+        FieldKind::Boolean => Kind::Boolean,
+        FieldKind::Date => Kind::Date,
+        FieldKind::Labels => Kind::Labels,
+    };
+    MetadataField { name: field.name.clone(), kind, required: field.required }
+}
+
+/// What conversations need to know: how the tenant's assistant behaves. Read once per change.
+#[derive(Default)]
+pub(crate) struct ConversationPolicies {
+    made: DashMap<TenantId, (Arc<State>, Arc<impresario_conversation::Policy>)>,
+}
+
+/// A directory with the policies made from it.
+pub(crate) struct Assistants(pub(crate) Arc<Directory>, pub(crate) ConversationPolicies);
+
+impl PolicySource<impresario_conversation::Policy> for Assistants {
+    fn policy(&self, tenant: TenantId) -> Result<Arc<impresario_conversation::Policy>, Failure> {
+        let state = tenant_state(&self.0, tenant)?;
+        if let Some(made) = self.1.made.get(&tenant)
+            && Arc::ptr_eq(&made.0, &state)
+        {
+            return Ok(Arc::clone(&made.1));
+        }
+        let config = Arc::new(impresario_answers::config_of(&state));
+        let policy = Arc::new(impresario_conversation::Policy { config });
+        self.1.made.insert(tenant, (state, Arc::clone(&policy)));
+        Ok(policy)
+    }
+}
+
 /// The tenant's state as committed last.
 pub(crate) fn tenant_state(directory: &Directory, tenant: TenantId) -> Result<Arc<State>, Failure> {
     directory.get(tenant).map_err(failure_of)?.ok_or(Failure::UnknownTenant)
@@ -116,11 +180,7 @@ fn policy_of(state: &State, full: Option<u64>) -> Policy {
         readable(impresario_rules::parse_computed(&computed.spec), &computed.name)
     });
     let endpoints = state.endpoints().filter(|endpoint| endpoint.enabled).filter_map(|endpoint| {
-        let kinds: Vec<String> = EVENT_TYPES
-            .iter()
-            .map(|kind| kind.name.to_owned())
-            .filter(|kind| endpoint.wants(kind))
-            .collect();
+        let kinds = kinds_of(endpoint);
         // An empty list would mean all.
         (!kinds.is_empty()).then_some(PolicyEndpoint { id: endpoint.id, kinds })
     });
@@ -131,6 +191,12 @@ fn policy_of(state: &State, full: Option<u64>) -> Policy {
         Some(limit) => policy.with_profiles_full(limit),
         None => policy,
     }
+}
+
+/// The event types that an endpoint wants.
+fn kinds_of(endpoint: &impresario_tenant::Endpoint) -> Vec<String> {
+    let kinds = EVENT_TYPES.iter().map(|kind| kind.name.to_owned());
+    kinds.filter(|kind| endpoint.wants(kind)).collect()
 }
 
 /// What was validated when it was saved reads, unless a later release took something away.

@@ -3,3 +3,4 @@
 mod alone;
 mod cluster;
 mod node;
+mod talk;

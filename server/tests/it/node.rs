@@ -24,8 +24,11 @@ pub(crate) struct Node {
     token: PathBuf,
     child: Child,
     http: Client,
+    /// Whose data is asked for, beside what is the operator's.
+    tenant: Option<String>,
+    more: Vec<String>,
     // Last: removed after the process that writes into it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Node {
@@ -37,12 +40,29 @@ impl Node {
         std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("set");
         let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
         let data = folder.path().to_owned();
-        let starting = tokio::task::spawn_blocking(move || begin(&data, &more));
+        let words = more.clone();
+        let starting = tokio::task::spawn_blocking(move || begin(&data, &words));
         let (child, url) = tokio::time::timeout(PATIENCE, starting)
             .await
             .expect("it is ready in time")
             .expect("no panic");
-        Self { url, token, child, http: Client::new(), _folder: folder }
+        let http = Client::new();
+        Self { url, token, child, http, tenant: None, more, folder }
+    }
+
+    /// Ends it as a power failure would, and starts it again on the same folder.
+    pub(crate) async fn kill_and_start(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it has ended");
+        let (data, more) = (self.folder.path().to_owned(), self.more.clone());
+        let starting = tokio::task::spawn_blocking(move || begin(&data, &more));
+        let started = tokio::time::timeout(PATIENCE, starting).await;
+        (self.child, self.url) = started.expect("it is ready in time").expect("no panic");
+    }
+
+    /// Asks for this tenant's data from now on.
+    pub(crate) fn be(&mut self, tenant: &str) {
+        self.tenant = Some(tenant.to_owned());
     }
 
     /// What the node answers to its operator, and the status.
@@ -50,6 +70,9 @@ impl Node {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request =
             self.http.request(method, format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        if let Some(tenant) = self.tenant.as_ref().filter(|_| path.starts_with("/api/")) {
+            request = request.header("impresario-tenant", tenant);
+        }
         if !body.is_null() {
             request = request.json(&body);
         }

@@ -50,8 +50,7 @@ impl Pump {
                 (before.map(|(_, before)| before), Some(done))
             }
         };
-        let errand =
-            Errand { source, key: IdempotencyKey::of(&key), at, trace, attempts, effect };
+        let errand = Errand { source, key: IdempotencyKey::of(&key), at, trace, attempts, effect };
         let trip = Trip { row: Arc::clone(&key), errand, before, after };
         let (common, myself) = (Arc::clone(&self.start.common), myself.clone());
         let reign = Arc::clone(&self.start.reign);

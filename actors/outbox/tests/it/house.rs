@@ -191,7 +191,8 @@ impl House {
                     ears.check(states.partition_of(&tenant::key(id)));
                 }
                 assert!(!panics.swap(false, Ordering::SeqCst), "as the test wants");
-                let state = states.peek::<Tenant>(&tenant::key(id)).map(|seen| Arc::new(seen.state));
+                let state =
+                    states.peek::<Tenant>(&tenant::key(id)).map(|seen| Arc::new(seen.state));
                 let asking: Asking<Arc<tenant::State>> = Box::pin(std::future::ready(state));
                 asking
             }),

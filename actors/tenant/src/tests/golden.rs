@@ -124,7 +124,44 @@ fn commands() -> Vec<(&'static str, Command)> {
                 body: body(),
             },
         ),
+        ("configure_assistant", Command::ConfigureAssistant { config: "{}".to_owned() }),
+        (
+            "put_connection",
+            Command::PutConnection {
+                name: "shop-wa".to_owned(),
+                kind: "whatsapp".to_owned(),
+                settings: Personal("{\"token\":\"t\"}".to_owned()),
+            },
+        ),
+        ("remove_connection", Command::RemoveConnection { name: "shop-wa".to_owned() }),
+        (
+            "configure_collections",
+            Command::ConfigureCollections { collections: vec![collection()] },
+        ),
+        (
+            "announce",
+            Command::Announce {
+                message: MessageId::from_bytes([9; 16]),
+                kind: "conversation.handoff".to_owned(),
+                at: Timestamp::from_ms(1_700_000_000_000),
+                data: Personal("{}".to_owned()),
+            },
+        ),
     ]
+}
+
+fn collection() -> Collection {
+    Collection {
+        name: "recipes".to_owned(),
+        title: "Recipes".to_owned(),
+        description: "What to cook".to_owned(),
+        embedding: Some("e5-small".to_owned()),
+        fields: vec![CollectionField {
+            name: "season".to_owned(),
+            kind: FieldKind::Labels,
+            required: true,
+        }],
+    }
 }
 
 fn events() -> Vec<(&'static str, Event)> {
@@ -133,7 +170,7 @@ fn events() -> Vec<(&'static str, Event)> {
         unreachable!()
     };
     let (name, domain, plan) = ("Acme".to_owned(), "acme.example".to_owned(), Plan::Free);
-    vec![
+    let before = vec![
         ("onboarded", Event::Onboarded { name, domain, plan, pepper: pepper(), at }),
         ("updated", Event::Updated { patch: full_patch(), at }),
         ("plan_changed", Event::PlanChanged { plan: Plan::Pro, at }),
@@ -193,8 +230,33 @@ fn events() -> Vec<(&'static str, Event)> {
                 at,
             },
         ),
+    ];
+    before.into_iter().chain(talk_events(at)).collect()
+}
+
+fn talk_events(at: Timestamp) -> Vec<(&'static str, Event)> {
+    vec![
+        ("assistant_configured", Event::AssistantConfigured { config: "{}".to_owned(), at }),
+        (
+            "connection_put",
+            Event::ConnectionPut {
+                name: "shop-wa".to_owned(),
+                kind: "whatsapp".to_owned(),
+                settings: Personal("{\"token\":\"t\"}".to_owned()),
+                at,
+            },
+        ),
+        ("connection_removed", Event::ConnectionRemoved { name: "shop-wa".to_owned(), at }),
+        (
+            "collections_configured",
+            Event::CollectionsConfigured { collections: vec![collection()], at },
+        ),
     ]
 }
+
+/// What came with conversations: states of before do not have it.
+const TALK: [&str; 4] =
+    ["assistant_configured", "connection_put", "connection_removed", "collections_configured"];
 
 fn effects() -> Vec<(&'static str, Effect)> {
     let (endpoint, message, kind) =
@@ -215,7 +277,7 @@ fn effects() -> Vec<(&'static str, Effect)> {
     ]
 }
 
-/// A state in which every field has a value.
+/// A state in which every field of before conversations has a value.
 fn full_state() -> State {
     let mut state = State::default();
     let skipped = [
@@ -226,20 +288,38 @@ fn full_state() -> State {
         "segment_withdrawn",
         "segment_archived",
     ];
-    for (_, event) in events().into_iter().filter(|(name, _)| !skipped.contains(name)) {
+    let skipped = |name: &str| skipped.contains(&name) || TALK.contains(&name);
+    for (_, event) in events().into_iter().filter(|(name, _)| !skipped(name)) {
+        state.apply(&event);
+    }
+    state
+}
+
+/// The same with what conversations depend on.
+fn talking_state() -> State {
+    let mut state = full_state();
+    let wanted = |name: &str| TALK.contains(&name) && name != "connection_removed";
+    for (_, event) in events().into_iter().filter(|(name, _)| wanted(name)) {
         state.apply(&event);
     }
     state
 }
 
 fn answers() -> Vec<(&'static str, Answer)> {
-    let state = full_state();
+    let (state, talking) = (full_state(), talking_state());
     let now = Timestamp::from_ms(0);
     vec![
         ("no_tenant", Answer::Tenant(None)),
         ("tenant", Answer::Tenant(Some(View::of(TENANT, &state)))),
         ("keys", Answer::Keys(state.keys().map(|key| KeyView::of(key, now)).collect())),
         ("endpoints", Answer::Endpoints(state.endpoints().map(EndpointView::of).collect())),
+        ("no_assistant", Answer::Assistant(None)),
+        ("assistant", Answer::Assistant(talking.assistant().cloned())),
+        (
+            "connections",
+            Answer::Connections(talking.connections().map(ConnectionView::of).collect()),
+        ),
+        ("collections", Answer::Collections(talking.collections().to_vec())),
     ]
 }
 
@@ -272,6 +352,7 @@ fn states() -> Vec<(&'static str, State)> {
         ("full", full_state()),
         ("deleted", deleted),
         ("archived_segment", archived),
+        ("talking", talking_state()),
     ]
 }
 
@@ -310,6 +391,9 @@ fn rejections_that_cross_nodes() {
         ("invalid_computed", invalid(Subject::Computed)),
         ("invalid_message", invalid(Subject::Message)),
         ("invalid_limits", invalid(Subject::Limits)),
+        ("invalid_assistant", invalid(Subject::Assistant)),
+        ("invalid_connection", invalid(Subject::Connection)),
+        ("invalid_collections", invalid(Subject::Collections)),
         ("limit_reached", Rejection::LimitReached { what: "keys".into(), limit: 5 }),
         ("key_unknown", Rejection::KeyUnknown),
         ("key_dead", Rejection::KeyDead),
@@ -318,13 +402,21 @@ fn rejections_that_cross_nodes() {
         ("endpoint_id_taken", Rejection::EndpointIdTaken),
         ("endpoint_disabled", Rejection::EndpointDisabled),
         ("computed_unknown", Rejection::ComputedUnknown),
+        ("connection_unknown", Rejection::ConnectionUnknown),
     ];
     check(include_str!("../golden/rejections.txt"), rejections);
 }
 
 #[test]
 fn stored_queries_and_answers() {
-    let queries = [("get", Query::Get), ("keys", Query::Keys), ("endpoints", Query::Endpoints)];
+    let queries = [
+        ("get", Query::Get),
+        ("keys", Query::Keys),
+        ("endpoints", Query::Endpoints),
+        ("assistant", Query::Assistant),
+        ("connections", Query::Connections),
+        ("collections", Query::Collections),
+    ];
     check(include_str!("../golden/queries.txt"), queries);
     check(include_str!("../golden/answers.txt"), answers());
 }

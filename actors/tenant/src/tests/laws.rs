@@ -27,12 +27,32 @@ fn any_command() -> impl Strategy<Value = Command> {
         (0..6_u8).prop_map(|n| add_endpoint(n, &["segment.*"])),
         (0..6_u8).prop_map(disable),
         (0..6_u8).prop_map(|n| Command::RemoveEndpoint { id: endpoint(n) }),
+        (0..4_u8).prop_map(|n| Command::ConfigureAssistant { config: format!("{{\"n\":{n}}}") }),
+        (0..4_u8, 0..3_u8).prop_map(|(n, secret)| Command::PutConnection {
+            name: format!("c{n}"),
+            kind: "slack".to_owned(),
+            settings: Personal(format!("{{\"token\":\"whsec_{secret}\"}}")),
+        }),
+        (0..4_u8).prop_map(|n| Command::RemoveConnection { name: format!("c{n}") }),
+        (0..3_u8).prop_map(|n| Command::ConfigureCollections {
+            collections: (0..n).map(collection).collect()
+        }),
         (0..6_u8, grace).prop_map(|(n, grace_ms)| Command::RotateEndpointSecret {
             id: endpoint(n),
             secret: Personal("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned()),
             grace_ms,
         }),
     ]
+}
+
+fn collection(n: u8) -> Collection {
+    Collection {
+        name: format!("c{n}"),
+        title: String::new(),
+        description: String::new(),
+        embedding: None,
+        fields: Vec::new(),
+    }
 }
 
 /// Commands, each after a pause.

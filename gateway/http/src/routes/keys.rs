@@ -52,7 +52,7 @@ pub(crate) const ROUTES: &[Route] = &[
 async fn list(call: &mut Call) -> Result<Response, Fault> {
     match query(call, call.tenant()?, Query::Keys).await? {
         Answer::Keys(items) => call::ok(&Page { items, next: None }),
-        Answer::Tenant(_) | Answer::Endpoints(_) => Err(Fault::new(&codes::INTERNAL)),
+        _ => Err(super::unexpected("keys")),
     }
 }
 

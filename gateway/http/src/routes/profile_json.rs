@@ -21,7 +21,7 @@ fn value(json: &Json) -> Value {
     serde_json::from_str(json.text()).unwrap_or(Value::Null)
 }
 
-pub(super) fn profile(view: View) -> Result<api::Profile, Fault> {
+pub(crate) fn profile(view: View) -> Result<api::Profile, Fault> {
     let orders = &view.orders;
     Ok(api::Profile {
         id: view.id.to_string(),

@@ -133,9 +133,7 @@ pub(super) async fn query(call: &Call, tenant: TenantId, query: Query) -> Result
 pub(super) async fn view(call: &Call, tenant: TenantId) -> Result<View, Fault> {
     match query(call, tenant, Query::Get).await? {
         Answer::Tenant(Some(view)) => Ok(view),
-        Answer::Tenant(None) | Answer::Keys(_) | Answer::Endpoints(_) => {
-            Err(Fault::new(&codes::TENANT_NOT_ONBOARDED))
-        }
+        _ => Err(Fault::new(&codes::TENANT_NOT_ONBOARDED)),
     }
 }
 

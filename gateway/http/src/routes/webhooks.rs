@@ -81,7 +81,7 @@ pub(crate) const ROUTES: &[Route] = &[
 async fn endpoints(call: &Call) -> Result<Vec<impresario_tenant::EndpointView>, Fault> {
     match query(call, call.tenant()?, Query::Endpoints).await? {
         Answer::Endpoints(items) => Ok(items),
-        Answer::Tenant(_) | Answer::Keys(_) => Err(Fault::new(&codes::INTERNAL)),
+        _ => Err(super::unexpected("endpoints")),
     }
 }
 

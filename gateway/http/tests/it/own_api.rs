@@ -77,14 +77,21 @@ async fn events_come_one_by_one_or_in_an_array() {
 async fn api_07_scopes_are_enforced_on_every_route() {
     let world = World::new().await;
     let keys = world.tenant("Shop").await;
-    let body = json!({"kind": "secret", "name": "none", "scopes": ["integrations:manage"]});
-    let bare = world.ask("POST", "/api/v1/keys", &keys.secret, body).await.body["key"]
-        .as_str()
-        .expect("a key")
-        .to_owned();
+    // Every scope opens some route, so there are two keys: each lacks what the other has.
+    let mut bare = Vec::new();
+    for scope in ["usage:read", "webhooks:manage"] {
+        let body = json!({"kind": "secret", "name": "one", "scopes": [scope]});
+        let made = world.ask("POST", "/api/v1/keys", &keys.secret, body).await;
+        bare.push((scope, made.body["key"].as_str().expect("a key").to_owned()));
+    }
     for route in Edge::routes() {
+        let (_, bare) = bare
+            .iter()
+            .find(|(scope, _)| route.access.scope().is_none_or(|asked| asked.as_str() != *scope))
+            .expect("one of two lacks it");
         let path =
             route.path.replace("{id}", "x").replace("{name}", "x").replace("{code}", "internal");
+        let path = path.replace("{collection}", "product-docs").replace("{connection}", "x");
         let path =
             path.replace("{tenant}", &keys.tenant).replace("{kind}", "x").replace("{version}", "1");
         let anonymous = {
@@ -95,7 +102,7 @@ async fn api_07_scopes_are_enforced_on_every_route() {
                 .expect("a request");
             world.send(request).await
         };
-        let with_bare = world.ask(route.method, &path, &bare, Value::Null).await;
+        let with_bare = world.ask(route.method, &path, bare, Value::Null).await;
         let at = format!("{} {path}: {} {}", route.method, anonymous.body, with_bare.body);
         match route.access {
             Access::Public => assert_ne!(anonymous.status, 401, "{at}"),

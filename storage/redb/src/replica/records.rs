@@ -248,9 +248,8 @@ impl Index {
         }
     }
 
-    /// The oldest records that nobody needs, so many; they are gone from here then. None, while they
-    /// are fewer than `least` and take little room: to remove a row costs the pages on the way to it,
-    /// whether one row goes or all of its neighbours do too.
+    /// The oldest records that nobody needs; they are gone from here then. None, while they are fewer
+    /// than `least` and small: a removed row costs its way through the tree, alone or with others.
     pub(crate) fn superfluous(&mut self, least: usize, most: usize) -> Range<u64> {
         let from = self.first;
         let is_small = self.bytes <= 2 * self.needed_bytes + self.slack / 4;

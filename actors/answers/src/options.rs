@@ -1,0 +1,46 @@
+use serde::{Deserialize, Serialize};
+
+/// How answers are made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Where the embedding model is: a folder with `model.safetensors`, `tokenizer.json` (or
+    /// `vocab.txt`) and `config.json`. Empty: none, and search is by words only.
+    pub model_folder: String,
+    /// Pieces of embedding work at once; each takes a processor.
+    pub embeddings_at_once: usize,
+    /// Tenants whose knowledge is held in memory at once.
+    pub libraries_max: usize,
+    /// Bytes of caches on the disk.
+    pub cache_bytes_max: u64,
+    /// Passages that an answer may rest on.
+    pub passages: usize,
+    /// Questions of one turn that are looked up.
+    pub questions_max: usize,
+    /// Tokens of a prompt.
+    pub prompt_tokens_max: usize,
+    /// Tokens of a model's answer.
+    pub answer_tokens_max: u64,
+    /// Whether connections may say where a chat platform is. For tests and gateways of your own: it lets
+    /// tenants call any address.
+    pub platforms_anywhere: bool,
+    /// Servers on private addresses that tenants may use as providers, as `host:port`.
+    pub local_servers: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            model_folder: String::new(),
+            embeddings_at_once: 2,
+            libraries_max: 200,
+            cache_bytes_max: 2 << 30,
+            passages: 6,
+            questions_max: 5,
+            prompt_tokens_max: 6_000,
+            answer_tokens_max: 1_200,
+            platforms_anywhere: false,
+            local_servers: Vec::new(),
+        }
+    }
+}

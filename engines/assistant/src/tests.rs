@@ -1,0 +1,6 @@
+//! What the house promises.
+
+mod config;
+mod hours;
+mod prompts;
+mod words;

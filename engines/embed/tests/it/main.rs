@@ -1,0 +1,5 @@
+//! The network against a plain one written twice, and against the published weights.
+
+mod golden;
+mod naive;
+mod tiny;

@@ -1,0 +1,146 @@
+//! The part of the tour in which customers ask, and are answered from what the shop knows.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::checks::settle;
+use super::tour::{Tour, member};
+
+/// What the shop has written down.
+const HANDBOOK: [(&str, &str); 6] = [
+    (
+        "Returns",
+        "You can send anything back within 30 days of delivery. The return label is free and comes \
+         with the parcel. We refund the price within five working days after the goods have arrived.",
+    ),
+    (
+        "Shipping",
+        "Parcels within Germany arrive after two working days. Shipping to Austria and Switzerland \
+         takes four working days. Above 50 euros shipping is free.",
+    ),
+    (
+        "Warranty",
+        "Every tent and every backpack has a warranty of five years. Zips and poles are repaired \
+         free of charge.",
+    ),
+    (
+        "Payment",
+        "We accept bank transfer, credit cards and PayPal. Orders by bank transfer are sent when \
+         the money has arrived.",
+    ),
+    (
+        "Care of down jackets",
+        "Wash a down jacket at 30 degrees with a special detergent and dry it with two tennis balls \
+         in the dryer, so that the down does not clump.",
+    ),
+    (
+        "Store",
+        "Our store in Kiel is open from Monday to Saturday between 10 and 19 o'clock. You can pick \
+         up online orders there.",
+    ),
+];
+
+/// The customer of the tour.
+const CUSTOMER: &str = "lena";
+
+impl Tour {
+    /// Knowledge, a question over HTTP, and a chat.
+    pub(super) async fn talk(&mut self) -> Result<()> {
+        self.knowledge().await?;
+        self.question().await?;
+        self.chat().await
+    }
+
+    async fn knowledge(&mut self) -> Result<()> {
+        self.screen.step(
+            "What the shop knows",
+            "A few pages; they are cut, indexed and, where a model is there, embedded.",
+        );
+        let owner = self.owner()?;
+        let path = "/api/v1/knowledge/product-docs/documents";
+        for (title, content) in HANDBOOK {
+            let body = json!({ "title": title, "content": content, "external_id": title });
+            if title == "Returns" {
+                self.ask(&owner, "POST", path, Some(&body)).await?;
+            } else {
+                owner.post(path, &body).await.with_context(|| format!("POST {path}"))?;
+            }
+        }
+        let path = "/api/v1/knowledge/status";
+        let wanted = HANDBOOK.len() as u64;
+        let look = async || Ok(owner.get(path, &[]).await?);
+        let status: Value = settle(look, |status: &Value| {
+            status["documents"].as_u64() == Some(wanted) && status["waiting"].as_u64() == Some(0)
+                || status["documents"].as_u64() == Some(wanted) && status["model"].is_null()
+        })
+        .await?;
+        self.screen.asks("GET", path, None);
+        self.screen.answers(&status.to_string());
+        self.checks.equal(&self.screen, "documents in the index", wanted, &status["documents"]);
+        Ok(())
+    }
+
+    async fn question(&mut self) -> Result<()> {
+        self.screen.step(
+            "A question",
+            "Answered with sentences of the pages, each with the number of its source; or not at all.",
+        );
+        let owner = self.owner()?;
+        let path = "/api/v1/knowledge/answer";
+        let body = json!({ "question": "How long does shipping to Austria take?" });
+        let answer = self.ask(&owner, "POST", path, Some(&body)).await?;
+        let cited = answer["citations"][0]["title"].as_str().unwrap_or("nothing");
+        self.checks.equal(&self.screen, "the source of an answer", "Shipping", cited);
+        let body = json!({ "question": "Who won the football world cup in 1974?" });
+        let answer = self.ask(&owner, "POST", path, Some(&body)).await?;
+        let abstained = answer["abstained"].as_bool().unwrap_or_default();
+        self.checks.equal(&self.screen, "what nobody wrote down is not answered", true, abstained);
+        Ok(())
+    }
+
+    async fn chat(&mut self) -> Result<()> {
+        self.screen.step(
+            "A conversation",
+            "Three messages in a row get one answer; who asks for a human gets one.",
+        );
+        let owner = self.owner()?;
+        let path = "/api/v1/conversations/messages";
+        let mut conversation = String::new();
+        for text in ["hi", "I ordered a tent", "how long can I send it back?"] {
+            let body = json!({ "user": CUSTOMER, "text": text });
+            conversation =
+                member(&self.ask(&owner, "POST", path, Some(&body)).await?, "conversation")?;
+        }
+        let path = format!("/api/v1/conversations/{conversation}");
+        let look = async || Ok(owner.get(&path, &[]).await?);
+        let shown = settle(&look, |shown: &Value| !replies(shown).is_empty()).await?;
+        let said = replies(&shown);
+        self.screen.asks("GET", &path, None);
+        for text in &said {
+            self.screen.answers(text);
+        }
+        self.checks.equal(&self.screen, "answers to three messages", 1, said.len());
+        let is_right = said.first().is_some_and(|text| text.contains("30 days"));
+        self.checks.equal(&self.screen, "the answer says it", true, is_right);
+        let body = json!({ "user": CUSTOMER, "text": "I want to talk to a human please" });
+        self.ask(&owner, "POST", "/api/v1/conversations/messages", Some(&body)).await?;
+        let is_waiting = |shown: &Value| shown["status"] == "waiting_human";
+        let shown = settle(&look, is_waiting).await?;
+        let status = shown["status"].as_str().unwrap_or_default();
+        self.checks.equal(&self.screen, "who holds the conversation", "waiting_human", status);
+        Ok(())
+    }
+}
+
+/// What the assistant has said.
+fn replies(shown: &Value) -> Vec<String> {
+    let messages = shown["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let said = messages.iter().filter(|message| message["from"] == "assistant");
+    said.map(|message| {
+        let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let texts =
+            content.iter().filter_map(|part| part["text"].as_str().or(part["body"].as_str()));
+        texts.collect::<Vec<_>>().join(" ")
+    })
+    .collect()
+}

@@ -1,0 +1,251 @@
+//! What the edge asks of the answers: search, questions, model calls, the webhooks of chat platforms.
+
+mod chat;
+mod shapes;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use impresario_answers::{Answers, HookRefusal, HookRequest, Options, Parts, Question, Tenants};
+use impresario_api::{
+    Answered, AskKnowledge, FieldProblem, KnowledgeStatus, ModelCall, ModelCallRow, Page,
+    SearchKnowledge, SearchReply,
+};
+use impresario_cache::Cache;
+use impresario_embed::Model;
+use impresario_http::{Hook, HookAnswer, Image, ModelCallFilter, PortError, PortTyped, Talk};
+use impresario_ids::{CallId, TenantId};
+use impresario_kernel::Timestamp;
+use impresario_router::{Failure, Router};
+use impresario_routing::Registry;
+use impresario_views::Views;
+
+pub(crate) use chat::{Chats, Pokes};
+
+/// What the answers of a node are made of.
+pub(crate) struct Ground<'a> {
+    pub(crate) options: Options,
+    /// The node's data folder.
+    pub(crate) data: &'a Path,
+    pub(crate) router: Router,
+    pub(crate) views: Views,
+    pub(crate) tenants: Tenants,
+    pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) is_clustered: bool,
+}
+
+/// Opens the caches and reads the model's weights, if there are any.
+pub(crate) fn open(ground: Ground<'_>) -> anyhow::Result<Answers> {
+    let Ground { options, data, router, views, tenants, clock, is_clustered } = ground;
+    let bytes_max = options.cache_bytes_max;
+    let cache_options = impresario_cache::Options { bytes_max, ..Default::default() };
+    let cache =
+        Cache::open(&data.join("cache"), &cache_options).context("the cache does not open")?;
+    let model = model(&options.model_folder)?;
+    let parts = Parts {
+        router,
+        views,
+        tenants,
+        clock,
+        cache: Arc::new(cache),
+        model: model.map(Arc::new),
+        registry: Registry::builtin(),
+        folder: data.join("vectors"),
+        is_clustered,
+        options,
+    };
+    Answers::new(parts).map_err(anyhow::Error::msg)
+}
+
+/// The embedding model in a folder; `None` if no folder is named.
+///
+/// # Errors
+/// If the folder is named and holds no model.
+pub(crate) fn model(folder: &str) -> anyhow::Result<Option<Model>> {
+    if folder.is_empty() {
+        tracing::info!("no embedding model: knowledge is searched by words alone");
+        return Ok(None);
+    }
+    let folder = Path::new(folder);
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
+    };
+    let weights = read("model.safetensors")?;
+    let words = read("tokenizer.json").or_else(|_| read("vocab.txt"))?;
+    let config = read("config.json")?;
+    let model = Model::load("all-minilm-l6-v2", &weights, &words, &config)
+        .with_context(|| format!("the model in {} cannot be used", folder.display()))?;
+    tracing::info!(model = model.id(), "embedding model loaded");
+    Ok(Some(model))
+}
+
+/// [`Talk`] of this node.
+#[derive(Debug)]
+pub(crate) struct Talks {
+    answers: Answers,
+}
+
+impl Talks {
+    pub(crate) fn new(answers: Answers) -> Arc<Self> {
+        Arc::new(Self { answers })
+    }
+}
+
+impl Talk for Talks {
+    fn tokens(&self, text: &str) -> usize {
+        self.answers.tokens(text)
+    }
+
+    fn check_connection(&self, kind: &str, settings: &str) -> Vec<FieldProblem> {
+        let problems = self.answers.check_connection(kind, settings);
+        problems
+            .into_iter()
+            .map(|problem| FieldProblem {
+                pointer: problem.pointer,
+                code: problem.code,
+                detail: problem.message,
+            })
+            .collect()
+    }
+
+    fn describe(&self, _tenant: TenantId, _image: Image) -> PortTyped<'_, Option<String>> {
+        // No vision model is asked yet; an image is found by its caption.
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn search(&self, tenant: TenantId, request: SearchKnowledge) -> PortTyped<'_, SearchReply> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let (is_compressed, wants_trace) =
+                (request.techniques.compress.unwrap_or(true), request.trace);
+            let count = request.limit.unwrap_or(10) as usize;
+            let question = Question {
+                text: request.query,
+                count,
+                techniques: shapes::techniques(&request.techniques),
+                filter: shapes::filter(request.collections, &request.filters, request.audience)?,
+                language: String::new(),
+            };
+            let found = self.answers.search(tenant, question).await.map_err(failed)?;
+            Ok(SearchReply {
+                mode: shapes::mode(&found).to_owned(),
+                trace: wants_trace.then(|| shapes::trace(&found)),
+                passages: found
+                    .passages
+                    .iter()
+                    .map(|passage| shapes::passage(passage, is_compressed))
+                    .collect(),
+                took_ms: elapsed(began),
+            })
+        })
+    }
+
+    fn answer(&self, tenant: TenantId, request: AskKnowledge) -> PortTyped<'_, Answered> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let wants_trace = request.trace;
+            let question = Question {
+                text: request.question,
+                count: 8,
+                techniques: shapes::techniques(&request.techniques),
+                filter: shapes::filter(request.collections, &request.filters, request.audience)?,
+                language: String::new(),
+            };
+            let answered = self.answers.answer(tenant, question).await.map_err(failed)?;
+            let mut answer = shapes::answered(&answered);
+            answer.trace = wants_trace.then(|| shapes::trace(&answered.searched));
+            answer.took_ms = elapsed(began);
+            Ok(answer)
+        })
+    }
+
+    fn status(&self, tenant: TenantId) -> PortTyped<'_, KnowledgeStatus> {
+        Box::pin(async move {
+            let model = self.answers.model(tenant).await.map_err(failed)?;
+            let status = self.answers.status(tenant).await.map_err(failed)?;
+            Ok(shapes::status(&status, model))
+        })
+    }
+
+    fn calls(
+        &self,
+        tenant: TenantId,
+        filter: ModelCallFilter,
+    ) -> PortTyped<'_, Page<ModelCallRow>> {
+        let conversation = filter.conversation.map(|id| id.to_string());
+        let rows = self.answers.calls(
+            tenant,
+            conversation.as_deref(),
+            filter.cursor.as_deref(),
+            filter.limit,
+        );
+        let next = (rows.len() == filter.limit).then(|| rows.last().map(|row| row.id.clone()));
+        let items = rows.into_iter().map(shapes::call_row).collect();
+        Box::pin(std::future::ready(Ok(Page { items, next: next.flatten() })))
+    }
+
+    fn call(&self, tenant: TenantId, id: CallId) -> PortTyped<'_, Option<ModelCall>> {
+        let answers = self.answers.clone();
+        Box::pin(async move {
+            let found = tokio::task::spawn_blocking(move || answers.call(tenant, id)).await;
+            let found = found.map_err(|error| PortError::internal(error.to_string()))?;
+            Ok(found.map(|call| ModelCall {
+                row: shapes::call_row(call.row),
+                prompt: call.prompt,
+                context: call.context,
+                answer: call.answer,
+                route: call.route,
+                redacted: call.redacted,
+            }))
+        })
+    }
+
+    fn webhook(
+        &self,
+        tenant: TenantId,
+        connection: String,
+        hook: Hook,
+    ) -> PortTyped<'_, HookAnswer> {
+        Box::pin(async move {
+            let headers = hook.headers.iter().filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            });
+            let request = HookRequest {
+                is_get: hook.method == "GET",
+                query: &hook.query,
+                headers: headers.collect(),
+                raw: &hook.raw,
+                trace: hook.trace,
+            };
+            let taken = self.answers.hook(tenant, &connection, request).await;
+            let taken = taken.map_err(|refusal| match refusal {
+                HookRefusal::Unknown => {
+                    PortError::coded("connection_unknown", "the tenant has no such connection")
+                }
+                HookRefusal::Refused => {
+                    PortError::coded("hook_refused", "the request is not signed as it must be")
+                }
+                HookRefusal::Unreadable => {
+                    PortError::invalid("the request is not what this platform sends")
+                }
+                HookRefusal::Failed(failure) => failed(failure),
+            })?;
+            Ok(HookAnswer {
+                status: taken.status,
+                headers: vec![("content-type".to_owned(), taken.content_type.to_owned())],
+                body: taken.body.into(),
+            })
+        })
+    }
+}
+
+fn elapsed(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn failed(failure: Failure) -> PortError {
+    PortError::coded(failure.code(), failure.to_string())
+}
