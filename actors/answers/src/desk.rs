@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use impresario_assistant::AssistantConfig;
 use impresario_ids::TenantId;
 use impresario_router::Failure;
-use impresario_routing::{Registry, Settings};
+use impresario_routing::{Kind, Model, Registry, Role, Settings};
 use impresario_tenant::State;
 use impresario_text::intents::{Classifier, Example};
 use serde::Deserialize;
@@ -109,7 +109,43 @@ impl Desk {
         for connection in state.connections() {
             desk.connect(house, &connection.name, &connection.kind, &connection.settings.0);
         }
+        if desk.routing.roles.is_empty() {
+            desk.routing.roles = desk.usual_roles(house.now().as_ms());
+        }
         desk
+    }
+
+    /// Which model does what, where the tenant has not said it: of the connected providers' models the
+    /// cheapest for many small things, the next one for answers, the dearest where it matters most, and
+    /// the cheapest of another provider where the first one fails.
+    fn usual_roles(&self, now_ms: i64) -> BTreeMap<Role, String> {
+        let mut known: Vec<(i64, &Model)> = self
+            .registry
+            .models()
+            .filter(|model| model.kind == Kind::Chat && model.serves_at(now_ms))
+            .filter(|model| self.offers(model))
+            .filter_map(|model| Some((model.price_at(now_ms)?.upper_bound(1_000, 1_000), model)))
+            .collect();
+        known.sort_by(|(a, one), (b, other)| (a, &one.id).cmp(&(b, &other.id)));
+        let Some((_, cheapest)) = known.first() else { return BTreeMap::new() };
+        let primary = known.get(1).map_or(*cheapest, |(_, model)| *model);
+        let other = known.iter().find(|(_, model)| model.provider != primary.provider);
+        let dearest = known.last().map_or(primary, |(_, model)| *model);
+        let roles = [
+            (Role::Bulk, Some(*cheapest)),
+            (Role::Primary, Some(primary)),
+            (Role::Secondary, other.map(|(_, model)| *model)),
+            (Role::Premium, Some(dearest)),
+        ];
+        roles.into_iter().filter_map(|(role, model)| Some((role, model?.id.clone()))).collect()
+    }
+
+    /// Whether the tenant is connected to a model's provider, and has not named others only.
+    fn offers(&self, model: &Model) -> bool {
+        self.providers.get(&model.provider).is_some_and(|client| {
+            let named = &client.settings().models;
+            named.is_empty() || named.contains(&model.name) || named.contains(&model.id)
+        })
     }
 
     /// What cannot be read is left out: it was checked when it was set, so it is of another release.

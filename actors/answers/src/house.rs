@@ -100,11 +100,7 @@ impl House {
             parts.is_clustered,
             options.libraries_max,
         ));
-        let allowed = impresario_llm::Options {
-            local_servers: options.local_servers.clone(),
-            ..impresario_llm::Options::default()
-        };
-        let net = Net::new(&allowed).map_err(|error| error.to_string())?;
+        let net = Net::new(&options.models()).map_err(|error| error.to_string())?;
         let http = impresario_calls::Http::new(&impresario_calls::Options::default())
             .map_err(|error| error.to_string())?;
         let tools =

@@ -24,8 +24,9 @@ pub struct Options {
     /// Whether connections may say where a chat platform is. For tests and gateways of your own: it lets
     /// tenants call any address.
     pub platforms_anywhere: bool,
-    /// Servers on private addresses that tenants may use as providers, as `host:port`.
-    pub local_servers: Vec<String>,
+    /// Servers on private addresses that tenants may use as providers, as `host:port`, separated by
+    /// commas.
+    pub local_servers: String,
 }
 
 impl Default for Options {
@@ -40,7 +41,18 @@ impl Default for Options {
             prompt_tokens_max: 6_000,
             answer_tokens_max: 1_200,
             platforms_anywhere: false,
-            local_servers: Vec::new(),
+            local_servers: String::new(),
+        }
+    }
+}
+
+impl Options {
+    /// What outside models may be called.
+    pub(crate) fn models(&self) -> impresario_llm::Options {
+        let servers = self.local_servers.split(',').map(str::trim).filter(|name| !name.is_empty());
+        impresario_llm::Options {
+            local_servers: servers.map(str::to_owned).collect(),
+            ..impresario_llm::Options::default()
         }
     }
 }

@@ -215,11 +215,7 @@ impl Answers {
     #[must_use]
     pub fn check_connection(&self, kind: &str, settings: &str) -> Vec<ConnectionProblem> {
         let options = &self.house.parts.options;
-        let allowed = impresario_llm::Options {
-            local_servers: options.local_servers.clone(),
-            ..impresario_llm::Options::default()
-        };
-        connections::check(kind, settings, &allowed, options.platforms_anywhere)
+        connections::check(kind, settings, &options.models(), options.platforms_anywhere)
     }
 
     /// The passages that fit a question best.

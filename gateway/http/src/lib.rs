@@ -2,15 +2,16 @@
 //!
 //! - E1: the tenant comes from the credential; a path or a body never names it. Only the root token
 //!   may, in the header [`TENANT_HEADER`]; and the webhook of a chat platform, which has no key of
-//!   ours, names tenant and connection in its path and proves itself by the platform's signature.
+//!   ours, names tenant and connection in its path and proves itself by the platform's signature;
+//!   and the widget of a website, whose visitors have a session that the edge has sealed.
 //! - E2: one table registers, authorises and documents every route ([`Edge::routes`]).
 //! - E3: a tracking request is answered `200` only when each of its events is durable in its profile
 //!   or in the quarantine. Whatever else is answered, sending it again is safe: events are counted
 //!   once by message id.
 //! - E4: a bad event never sinks its neighbours; unreadable JSON, which has no items, is refused as
 //!   a whole.
-//! - E5: every error is a problem document with a registered code; nothing that a client sends makes
-//!   a handler panic.
+//! - E5: every error is a problem document with a registered code (on the routes that speak the OpenAI
+//!   API or JSON-RPC, that code in their shape); nothing that a client sends makes a handler panic.
 //! - E6: bodies, nesting, connections, time per head, body and answer are all bounded.
 //! - E7: answers with personal data need `profiles:read`.
 //! - E8: `/docs` works without the internet.

@@ -2,5 +2,6 @@
 
 mod alone;
 mod cluster;
+mod models;
 mod node;
 mod talk;

@@ -68,7 +68,7 @@ fn a_forbidden_outside_name_fails() {
         "[dependencies]\ntokio = \"1\"\n",
         &[
             "profile may not import the outside crate tokio",
-            "profile may not name tokio: only redb, backup, host, wire, consensus, steward, router, webhooks, outbox, views, \
+            "profile may not name tokio: only redb, backup, host, wire, consensus, steward, router, webhooks, llm, discord, farm, outbox, answers, views, \
              http, server, chaos-tests may, \
              because whoever only decides has nothing to wait for",
         ],
