@@ -77,11 +77,11 @@ impl Errands for Carrier {
 
 fn again(failure: &Failure) -> Ran {
     let wait_ms = failure.retry_after_ms().and_then(|ms| i64::try_from(ms).ok());
-    match failure {
+    if matches!(failure, Failure::UnknownTenant) {
         // Erased meanwhile.
-        Failure::UnknownTenant => Ran::Done,
-        _ => Ran::Again { wait_ms, code: failure.code() },
+        return Ran::Done;
     }
+    Ran::Again { wait_ms, code: failure.code() }
 }
 
 impl House {

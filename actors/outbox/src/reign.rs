@@ -203,8 +203,8 @@ mod tests {
             pin!(reign.carry_out(work)).poll(&mut context)
         }
         let reign = Reign::new(PartitionId(0), 1);
-        let (begun, has_begun) = std::sync::mpsc::channel();
-        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = std::sync::mpsc::sync_channel(1);
+        let (go_on, may_go_on) = std::sync::mpsc::sync_channel::<()>(1);
         let polled = Arc::clone(&reign);
         let long = std::thread::spawn(move || {
             poll_once(&polled, async move {
@@ -218,7 +218,7 @@ mod tests {
         while !reign.over.is_locked_exclusive() {
             std::thread::yield_now();
         }
-        let (told, tells) = std::sync::mpsc::channel();
+        let (told, tells) = std::sync::mpsc::sync_channel(1);
         let late = Arc::clone(&reign);
         std::thread::spawn(move || {
             told.send((poll_once(&late, std::future::ready(5)), late.is_over()))

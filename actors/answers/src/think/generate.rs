@@ -108,11 +108,8 @@ async fn pay(
     let retry = impresario_routing::Retry::default();
     let mut about = Some(about);
     for attempt in 1.. {
-        let told = about.take().unwrap_or_else(|| About {
-            purpose: "again",
-            context: Value::Null,
-            route: Value::Null,
-        });
+        let again = About { purpose: "again", context: Value::Null, route: Value::Null };
+        let told = about.take().unwrap_or(again);
         let failed = match purse.pay(choice, request.clone(), told).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
