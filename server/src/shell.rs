@@ -16,6 +16,7 @@ mod repl;
 mod rows;
 mod session;
 pub(crate) mod table;
+mod talk;
 mod tenants;
 mod watch;
 mod words;

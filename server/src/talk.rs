@@ -20,6 +20,7 @@ use impresario_ids::{CallId, TenantId};
 use impresario_kernel::Timestamp;
 use impresario_router::{Failure, Router};
 use impresario_routing::Registry;
+use impresario_vault::Vault;
 use impresario_views::Views;
 
 pub(crate) use chat::{Chats, Pokes};
@@ -33,12 +34,13 @@ pub(crate) struct Ground<'a> {
     pub(crate) views: Views,
     pub(crate) tenants: Tenants,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) is_clustered: bool,
 }
 
 /// Opens the caches and reads the model's weights, if there are any.
 pub(crate) fn open(ground: Ground<'_>) -> anyhow::Result<Answers> {
-    let Ground { options, data, router, views, tenants, clock, is_clustered } = ground;
+    let Ground { options, data, router, views, tenants, clock, vault, is_clustered } = ground;
     let bytes_max = options.cache_bytes_max;
     let cache_options = impresario_cache::Options { bytes_max, ..Default::default() };
     let cache =
@@ -49,6 +51,7 @@ pub(crate) fn open(ground: Ground<'_>) -> anyhow::Result<Answers> {
         views,
         tenants,
         clock,
+        vault,
         cache: Arc::new(cache),
         model: model.map(Arc::new),
         registry: Registry::builtin(),

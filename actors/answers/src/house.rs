@@ -15,6 +15,7 @@ use impresario_routing::{Availability, Breaker, BreakerSettings, Health, Registr
 use impresario_tenant::State;
 use impresario_text::sentiment::Analyzer;
 use impresario_text::spelling::Dictionary;
+use impresario_vault::Vault;
 use impresario_views::Views;
 use parking_lot::Mutex;
 
@@ -42,6 +43,8 @@ pub struct Parts {
     pub tenants: Tenants,
     /// The time.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Seals what is kept of calls: without the tenant's key it cannot be read.
+    pub vault: Arc<Vault>,
     /// Of vectors, answers and traces.
     pub cache: Arc<Cache>,
     /// The embedding model in this process.
@@ -110,7 +113,7 @@ impl House {
             library,
             desks: Desks::default(),
             registry: Arc::new(parts.registry.clone()),
-            traces: Traces::new(Arc::clone(&parts.cache)),
+            traces: Traces::new(Arc::clone(&parts.cache), Arc::clone(&parts.vault)),
             breakers: Breakers::default(),
             http,
             net,

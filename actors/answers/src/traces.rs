@@ -2,7 +2,7 @@
 //!
 //! A trace is of the node that made the call, is kept for as long as the tenant says and there is
 //! room, and is no part of what happened: that is in the conversation's interaction records. Personal
-//! data is blanked before it is kept.
+//! data is blanked before it is kept, and what is kept is sealed with the tenant's key.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use impresario_cache::Cache;
 use impresario_ids::{CallId, TenantId};
+use impresario_vault::Vault;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,12 +104,13 @@ fn blank(value: &mut Value, count: &mut u64) {
 #[derive(Debug)]
 pub(crate) struct Traces {
     cache: Arc<Cache>,
+    vault: Arc<Vault>,
     listed: DashMap<TenantId, Mutex<VecDeque<CallRow>>>,
 }
 
 impl Traces {
-    pub(crate) fn new(cache: Arc<Cache>) -> Self {
-        Self { cache, listed: DashMap::new() }
+    pub(crate) fn new(cache: Arc<Cache>, vault: Arc<Vault>) -> Self {
+        Self { cache, vault, listed: DashMap::new() }
     }
 
     /// Keeps a call for so long. Blocks for the disk.
@@ -120,10 +122,10 @@ impl Traces {
             listed.push_front(trace.row.clone());
             listed.truncate(LISTED_MAX);
         }
-        match serde_json::to_vec(&trace) {
-            Ok(bytes) => {
-                self.cache.put_response(tenant, &name(&trace.row.id), &bytes, now_ms, ttl_ms);
-            }
+        let name = name(&trace.row.id);
+        let Ok(bytes) = serde_json::to_vec(&trace) else { return };
+        match self.vault.seal(tenant, &name, &bytes) {
+            Ok(sealed) => self.cache.put_response(tenant, &name, &sealed, now_ms, ttl_ms),
             Err(error) => tracing::warn!(error = %error, "a call's trace cannot be kept"),
         }
     }
@@ -152,7 +154,9 @@ impl Traces {
     /// One call. Blocks for the disk.
     #[must_use]
     pub(crate) fn get(&self, tenant: TenantId, call: CallId, now_ms: i64) -> Option<CallTrace> {
-        let bytes = self.cache.response(tenant, &name(&call.to_string()), now_ms)?;
+        let name = name(&call.to_string());
+        let sealed = self.cache.response(tenant, &name, now_ms)?;
+        let bytes = self.vault.open_sealed(tenant, &name, &sealed).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 

@@ -115,7 +115,12 @@ pub(crate) struct Keys {
     neighbours: Neighbours,
     partitions: u16,
     host: OnceLock<Host>,
+    /// Told of every tenant whose keys are forgotten on this node.
+    forgets: OnceLock<Forgets>,
 }
+
+/// What else is to be forgotten of an erased tenant.
+type Forgets = Box<dyn Fn(TenantId) + Send + Sync>;
 
 impl Keys {
     /// Opens the room. Until [`Keys::serve`] no rows are removed here.
@@ -129,7 +134,8 @@ impl Keys {
         // A row that cannot be read is as good as none: the tenant is unknown until it can.
         vault.look_in(Box::new(move |tenant| rows.row(tenant).ok().flatten()));
         let host = OnceLock::new();
-        let keys = Arc::new(Self { ledger, vault, neighbours, partitions, host });
+        let forgets = OnceLock::new();
+        let keys = Arc::new(Self { ledger, vault, neighbours, partitions, host, forgets });
         keys.neighbours.board().open(MARK, Arc::new(Arc::downgrade(&keys)));
         keys
     }
@@ -256,6 +262,12 @@ impl Keys {
         }
     }
 
+    /// Has this called for every tenant whose keys are forgotten from now on. It must not block.
+    pub(crate) fn on_forgotten(&self, forgets: Forgets) {
+        // There is one who sets it.
+        let _ = self.forgets.set(forgets);
+    }
+
     /// Follows what is committed here.
     fn sync(&self) {
         let synced = self.ledger.rows().map(|rows| self.vault.sync(&rows));
@@ -263,6 +275,9 @@ impl Keys {
             Ok(Ok(synced)) => {
                 for tenant in synced.forgotten {
                     tracing::info!(tenant.id = %tenant, "the keys of an erased tenant are forgotten");
+                    if let Some(forgets) = self.forgets.get() {
+                        forgets(tenant);
+                    }
                 }
             }
             Ok(Err(error)) => {

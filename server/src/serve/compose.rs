@@ -291,6 +291,7 @@ impl Ground {
                 aside(move || tenant_state(&directory, tenant))
             }),
             clock: Arc::new(move || clock.now()),
+            vault: Arc::clone(&self.node.vault),
             is_clustered: self.node.member.is_some(),
         })?;
         // Nobody else sets it.
@@ -363,6 +364,11 @@ pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
     ground.node.keys.serve(host.clone());
     let router = ground.router(&host);
     let answers = ground.answers(&router)?;
+    let forgetting = answers.clone();
+    ground.node.keys.on_forgotten(Box::new(move |tenant| {
+        let answers = forgetting.clone();
+        drop(tokio::task::spawn_blocking(move || answers.forget(tenant)));
+    }));
     let outbox = Arc::new(ground.outbox(&host, &router, &answers).await?);
     let backups = ground.backups(&host);
     let neighbours = &ground.node.neighbours;

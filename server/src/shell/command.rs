@@ -3,7 +3,9 @@
 use std::pin::Pin;
 
 use super::session::{Fail, Output, Session};
-use super::{actors, backups, cluster, confirm, node, partitions, people, print, rows, tenants};
+use super::{
+    actors, backups, cluster, confirm, node, partitions, people, print, rows, talk, tenants,
+};
 use super::{watch, words};
 
 /// What a command does with the words after its name.
@@ -80,6 +82,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
         backups::COMMANDS,
         tenants::COMMANDS,
         people::COMMANDS,
+        talk::COMMANDS,
     ]
     .into_iter()
     .flatten()
