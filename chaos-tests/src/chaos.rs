@@ -1,6 +1,6 @@
 //! The tools that try to break a cluster, and those that find out whether they did.
 //!
-//! - `hosts`, `faults`, `proxy`: machines of their own for real processes, and what can go wrong
+//! - `hosts`, `faults`, `proxy`, `packets`: machines of their own for real processes, and what can go wrong
 //!   with machines, links, disks and clocks.
 //! - `plan`: what goes wrong when; a whole run from one seed, as text, and cut down to what matters.
 //! - `history`, `linear`, `invariants`: what clients saw, and whether a correct system can have
@@ -19,6 +19,7 @@ pub mod hosts;
 pub mod invariants;
 pub mod linear;
 pub mod node;
+pub mod packets;
 pub mod plan;
 pub mod proxy;
 pub mod report;

@@ -35,7 +35,7 @@ fn text(answer: &Value, pointer: &str) -> Result<String> {
 }
 
 /// Everything that a secret key can be allowed.
-const SCOPES: [&str; 12] = [
+const SCOPES: [&str; 14] = [
     "events:write",
     "profiles:read",
     "profiles:write",
@@ -48,6 +48,8 @@ const SCOPES: [&str; 12] = [
     "usage:read",
     "integrations:manage",
     "analytics:view",
+    "conversations:read",
+    "conversations:write",
 ];
 
 /// Makes a key as the operator; its text.

@@ -6,8 +6,10 @@
 pub(crate) mod admin;
 pub(crate) mod backup;
 mod board;
+pub(crate) mod calls;
 pub(crate) mod keys;
 pub(crate) mod live;
+pub(crate) mod quotas;
 pub(crate) mod settle;
 mod tasks;
 pub(crate) mod tenants;

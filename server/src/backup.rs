@@ -153,7 +153,8 @@ impl Backups {
         let options = parts.config.backup.clone();
         let partitions = parts.host.journal().partitions();
         let consensus = parts.neighbours.consensus().clone();
-        let room = BackupRoom::new(consensus, parts.host.clone(), parts.hook, options.clone());
+        let (host, keys) = (parts.host.clone(), Arc::clone(&parts.keys));
+        let room = BackupRoom::new(consensus, host, parts.hook, options.clone(), keys);
         Self {
             inner: Arc::new(Inner {
                 peers: Peers::new(parts.neighbours, partitions),

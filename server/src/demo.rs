@@ -92,6 +92,7 @@ async fn stay(tour: &mut Tour) -> Result<()> {
     let token = tour.node.token_file();
     tour.screen.heading("It stays up");
     print::facts(&[
+        ("chat", format!("{url}/chat/{}/{}", tour.tenant, talk::WEBSITE)),
         ("interface", format!("{url}/docs")),
         ("OpenAPI", format!("{url}/openapi.json")),
         ("metrics", format!("{url}/metrics")),
@@ -107,6 +108,12 @@ async fn stay(tour: &mut Tour) -> Result<()> {
     ));
     print::line(&format!(
         "  curl -H 'authorization: Bearer {}' {url}/api/v1/profiles/user:you",
+        tour.secret_key
+    ));
+    print::line("\n  Ask it something: open the chat in a browser, or\n");
+    print::line(&format!(
+        "  curl -H 'authorization: Bearer {}' {url}/api/v1/knowledge/answer \\\n    \
+         -H 'content-type: application/json' -d '{{\"question\":\"Can I pay with PayPal?\"}}'",
         tour.secret_key
     ));
     print::line("\n  Webhooks are shown here as they arrive. Control-C stops the node.\n");

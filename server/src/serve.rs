@@ -11,13 +11,15 @@ mod meters;
 mod node;
 mod policies;
 mod replicas;
+mod running;
 mod secrets;
 mod watch;
 
 pub use codes::code_of;
-pub use compose::{Running, ServeOptions, start};
+pub use compose::{ServeOptions, start};
 pub use logs::LogHandle;
 pub use meters::install_metrics;
+pub use running::Running;
 
 use std::io::Write;
 use std::pin::pin;

@@ -1,6 +1,7 @@
 //! What the edge asks of the answers: search, questions, model calls, the webhooks of chat platforms.
 
 mod chat;
+mod gateways;
 mod shapes;
 
 use std::path::Path;
@@ -8,15 +9,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use impresario_answers::{Answers, HookRefusal, HookRequest, Options, Parts, Question, Tenants};
+use impresario_answers::{
+    Answers, FileRefusal, HookRefusal, HookRequest, Options, Parts, Question, Tenants,
+};
 use impresario_api::{
     Answered, AskKnowledge, FieldProblem, KnowledgeStatus, ModelCall, ModelCallRow, Page,
     SearchKnowledge, SearchReply,
 };
 use impresario_cache::Cache;
 use impresario_embed::Model;
-use impresario_http::{Hook, HookAnswer, Image, ModelCallFilter, PortError, PortTyped, Talk};
-use impresario_ids::{CallId, TenantId};
+use impresario_http::{
+    ChatFile, Hook, HookAnswer, Image, ModelCallFilter, PortError, PortTyped, Talk, Translated,
+};
+use impresario_ids::{CallId, TenantId, TraceId};
 use impresario_kernel::Timestamp;
 use impresario_router::{Failure, Router};
 use impresario_routing::Registry;
@@ -24,6 +29,10 @@ use impresario_vault::Vault;
 use impresario_views::Views;
 
 pub(crate) use chat::{Chats, Pokes};
+
+use crate::across::Neighbours;
+use crate::across::calls::Calls;
+pub(crate) use gateways::Gateways;
 
 /// What the answers of a node are made of.
 pub(crate) struct Ground<'a> {
@@ -89,11 +98,14 @@ pub(crate) fn model(folder: &str) -> anyhow::Result<Option<Model>> {
 #[derive(Debug)]
 pub(crate) struct Talks {
     answers: Answers,
+    calls: Calls,
 }
 
 impl Talks {
-    pub(crate) fn new(answers: Answers) -> Arc<Self> {
-        Arc::new(Self { answers })
+    /// Opens the room in which other nodes ask for model calls.
+    pub(crate) fn new(answers: Answers, neighbours: &Neighbours) -> Arc<Self> {
+        let calls = Calls::open(answers.clone(), neighbours.clone());
+        Arc::new(Self { answers, calls })
     }
 }
 
@@ -114,9 +126,16 @@ impl Talk for Talks {
             .collect()
     }
 
-    fn describe(&self, _tenant: TenantId, _image: Image) -> PortTyped<'_, Option<String>> {
-        // No vision model is asked yet; an image is found by its caption.
-        Box::pin(std::future::ready(Ok(None)))
+    fn describe(
+        &self,
+        tenant: TenantId,
+        image: Image,
+        trace: TraceId,
+    ) -> PortTyped<'_, Option<String>> {
+        Box::pin(async move {
+            let described = self.answers.describe(tenant, &image.media, &image.bytes, trace).await;
+            described.map_err(failed)
+        })
     }
 
     fn search(&self, tenant: TenantId, request: SearchKnowledge) -> PortTyped<'_, SearchReply> {
@@ -146,10 +165,15 @@ impl Talk for Talks {
         })
     }
 
-    fn answer(&self, tenant: TenantId, request: AskKnowledge) -> PortTyped<'_, Answered> {
+    fn answer(
+        &self,
+        tenant: TenantId,
+        request: AskKnowledge,
+        trace: TraceId,
+    ) -> PortTyped<'_, Answered> {
         Box::pin(async move {
             let began = Instant::now();
-            let wants_trace = request.trace;
+            let (wants_trace, may_generate) = (request.trace, request.generate.unwrap_or(true));
             let question = Question {
                 text: request.question,
                 count: 8,
@@ -157,11 +181,25 @@ impl Talk for Talks {
                 filter: shapes::filter(request.collections, &request.filters, request.audience)?,
                 language: String::new(),
             };
-            let answered = self.answers.answer(tenant, question).await.map_err(failed)?;
+            let answered = self.answers.answer(tenant, question, may_generate, trace).await;
+            let answered = answered.map_err(failed)?;
             let mut answer = shapes::answered(&answered);
             answer.trace = wants_trace.then(|| shapes::trace(&answered.searched));
             answer.took_ms = elapsed(began);
             Ok(answer)
+        })
+    }
+
+    fn translate(
+        &self,
+        tenant: TenantId,
+        texts: Vec<String>,
+        language: String,
+        trace: TraceId,
+    ) -> PortTyped<'_, Translated> {
+        Box::pin(async move {
+            let done = self.answers.translate(tenant, texts, &language, trace).await;
+            done.map_err(failed)?.map(shapes::translated).map_err(shapes::untranslated)
         })
     }
 
@@ -178,23 +216,19 @@ impl Talk for Talks {
         tenant: TenantId,
         filter: ModelCallFilter,
     ) -> PortTyped<'_, Page<ModelCallRow>> {
-        let conversation = filter.conversation.map(|id| id.to_string());
-        let rows = self.answers.calls(
-            tenant,
-            conversation.as_deref(),
-            filter.cursor.as_deref(),
-            filter.limit,
-        );
-        let next = (rows.len() == filter.limit).then(|| rows.last().map(|row| row.id.clone()));
-        let items = rows.into_iter().map(shapes::call_row).collect();
-        Box::pin(std::future::ready(Ok(Page { items, next: next.flatten() })))
+        Box::pin(async move {
+            let conversation = filter.conversation.map(|id| id.to_string());
+            let cursor = filter.cursor.as_deref();
+            let listed = self.calls.list(tenant, conversation, cursor, filter.limit).await;
+            let wrong = || PortError::invalid("the cursor is not one of this list");
+            let (rows, next) = listed.ok_or_else(wrong)?;
+            Ok(Page { items: rows.into_iter().map(shapes::call_row).collect(), next })
+        })
     }
 
     fn call(&self, tenant: TenantId, id: CallId) -> PortTyped<'_, Option<ModelCall>> {
-        let answers = self.answers.clone();
         Box::pin(async move {
-            let found = tokio::task::spawn_blocking(move || answers.call(tenant, id)).await;
-            let found = found.map_err(|error| PortError::internal(error.to_string()))?;
+            let found = self.calls.one(tenant, id).await;
             Ok(found.map(|call| ModelCall {
                 row: shapes::call_row(call.row),
                 prompt: call.prompt,
@@ -242,6 +276,50 @@ impl Talk for Talks {
                 body: taken.body.into(),
             })
         })
+    }
+
+    fn fetch(
+        &self,
+        tenant: TenantId,
+        connection: String,
+        place: String,
+    ) -> PortTyped<'_, ChatFile> {
+        Box::pin(async move {
+            let fetched = self.answers.fetch(tenant, &connection, &place).await;
+            let file = fetched.map_err(|refusal| unfiled(refusal, "chat_file_unavailable"))?;
+            Ok(ChatFile { media: file.media, bytes: file.bytes.into() })
+        })
+    }
+
+    fn deposit(
+        &self,
+        tenant: TenantId,
+        connection: String,
+        name: String,
+        file: ChatFile,
+    ) -> PortTyped<'_, String> {
+        Box::pin(async move {
+            let ChatFile { media, bytes } = file;
+            let file = impresario_answers::ChatFile { media, bytes: bytes.to_vec() };
+            let given = self.answers.deposit(tenant, &connection, &name, file).await;
+            given.map_err(|refusal| unfiled(refusal, "chat_file_unsupported"))
+        })
+    }
+}
+
+/// Why a file did not come or go, under this code where it is not somebody else's fault.
+fn unfiled(refusal: FileRefusal, code: &str) -> PortError {
+    match refusal {
+        FileRefusal::Unknown => PortError::coded(
+            "connection_unknown",
+            "the tenant has no such connection to a platform",
+        ),
+        FileRefusal::Unsupported => {
+            PortError::coded(code, "this platform has files under addresses of their own")
+        }
+        FileRefusal::Refused(why) => PortError::coded(code, format!("the platform says {why}")),
+        FileRefusal::Busy => PortError::coded("unavailable", "the platform cannot be reached now"),
+        FileRefusal::Failed(failure) => failed(failure),
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) smoke: bool,
     /// Which benches to run; all of a single node if none is named. `cluster`, and names after it,
-    /// are those of clusters
+    /// are those of clusters; `conversations` is that of customers who are answered
     pub(crate) names: Vec<String>,
 }
 
@@ -25,6 +25,9 @@ pub(crate) struct Args {
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     if args.names.first().is_some_and(|name| name == "cluster") {
         return cluster::bench(root, args.smoke, &args.names[1..]);
+    }
+    if args.names.first().is_some_and(|name| name == "conversations") {
+        return cluster::bench_conversations(root, args.smoke, &args.names[1..]);
     }
     let release = !args.smoke;
     step("build the server", || demo::build(root, release))?;

@@ -1,6 +1,6 @@
-//! `cargo xtask cluster`, `cargo xtask chaos` and `cargo xtask bench cluster`: clusters of real
-//! nodes on this machine, to be shown, broken and measured. The programs that do it are those of
-//! `chaos-tests`; here they are built and called.
+//! `cargo xtask cluster`, `cargo xtask chaos`, `cargo xtask bench cluster` and `cargo xtask bench
+//! conversations`: real nodes on this machine, to be shown, broken and measured. The programs that do
+//! it are those of `chaos-tests`; here they are built and called.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 
 use crate::demo;
+use crate::setup;
 use crate::step::{cargo, run as call, step};
 
 const PACKAGE: &str = "impresario-chaos-tests";
@@ -49,6 +50,12 @@ pub(crate) struct ChaosArgs {
     /// A plan in a file instead of one from the seed
     #[arg(long)]
     plan: Option<PathBuf>,
+    /// Instead of a cluster: so many customers of one node, each writing ten messages
+    #[arg(long)]
+    conversations: Option<usize>,
+    /// How often that node is killed
+    #[arg(long, default_value_t = 20, requires = "conversations")]
+    kills: usize,
     /// Keep the reports of runs that passed, too
     #[arg(long)]
     verbose: bool,
@@ -100,6 +107,10 @@ pub(crate) fn demo(root: &Path, nodes: usize, kill: bool, release: bool) -> Resu
     if kill {
         command.arg("--kill");
     }
+    if setup::model(root) {
+        // The nodes inherit it.
+        command.env("IMPRESARIO__ANSWERS__MODEL_FOLDER", root.join(setup::MODEL_FOLDER));
+    }
     step("demo on a cluster", || call(&mut command))
 }
 
@@ -119,6 +130,9 @@ pub(crate) fn chaos(root: &Path, args: &ChaosArgs) -> Result<()> {
     if let Some(plan) = &args.plan {
         command.arg("--plan").arg(plan);
     }
+    if let Some(talks) = args.conversations {
+        command.args(["--conversations", &talks.to_string(), "--kills", &args.kills.to_string()]);
+    }
     if args.verbose {
         command.arg("--verbose");
     }
@@ -137,4 +151,19 @@ pub(crate) fn bench(root: &Path, smoke: bool, names: &[String]) -> Result<()> {
         command.args(["--report", "docs/benchmarks.md"]);
     }
     step("measure clusters", || call(command.args(names)))
+}
+
+/// Measures conversations; the full run rewrites their part of docs/benchmarks.md.
+pub(crate) fn bench_conversations(root: &Path, smoke: bool, more: &[String]) -> Result<()> {
+    let mut command = tool(root, "impresario-bench-conversations", !smoke)?;
+    if setup::model(root) {
+        // The server inherits it.
+        command.env("IMPRESARIO__ANSWERS__MODEL_FOLDER", root.join(setup::MODEL_FOLDER));
+    }
+    if smoke {
+        command.arg("--smoke");
+    } else if more.is_empty() {
+        command.args(["--report", "docs/benchmarks.md"]);
+    }
+    step("measure conversations", || call(command.args(more)))
 }

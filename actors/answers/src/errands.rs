@@ -7,7 +7,6 @@ use impresario_conversation::{self as conversation, Command, Conversation, Effec
 use impresario_ids::{MessageId, ProfileId, TenantId};
 use impresario_kernel::{CodecError, EntityKey, Personal, Timestamp, decode};
 use impresario_knowledge::{self as knowledge, Document};
-use impresario_messages::{Channel, Outgoing, SendClass, Window};
 use impresario_outbox::{Errand, Errands, Order, Ran, Running};
 use impresario_profile::{self as profile, Call, Message, Profile};
 use impresario_router::{AskError, Failure, IdempotencyKey};
@@ -20,8 +19,6 @@ use crate::think::{Thought, think};
 
 /// Vectors in one command.
 const VECTORS_MAX: usize = 64;
-/// Effects older than this may have been tried by a process that is gone.
-const PERHAPS_TRIED_MS: i64 = 5_000;
 
 /// What was decided, read.
 enum Work {
@@ -144,70 +141,7 @@ impl House {
         self.tell_conversation(errand, command, b"answer/").await
     }
 
-    /// Sends a message to a customer.
-    async fn send(
-        self: &Arc<Self>,
-        errand: &Errand,
-        outgoing: &Outgoing,
-        extra: &[(String, String)],
-        heard_ms: i64,
-    ) -> Result<Ran, Failure> {
-        let desk = self.desk(errand.source.tenant).await?;
-        let id = outgoing.id.clone();
-        let Some(channel) = desk.channels.get(&outgoing.address.connection) else {
-            let command = if has_platform(outgoing.address.channel) {
-                Command::RecordUnsent { outgoing: id, code: "connection_unknown".to_owned() }
-            } else {
-                // Whoever reads it looks at the conversation: the widget, a program.
-                Command::RecordSent { outgoing: id, platform_ids: Vec::new() }
-            };
-            return self.tell_conversation(errand, command, b"sent/").await;
-        };
-        let age_ms = self.now().since_ms(errand.at);
-        let perhaps_tried = errand.attempts > 0 || age_ms > PERHAPS_TRIED_MS;
-        let known = self.progress.of(&id);
-        let attempt = crate::channels::Attempt {
-            now_ms: self.now().as_ms(),
-            since_ms: errand.at.as_ms(),
-            heard_ms,
-            window: Window::default().heard(heard_ms, false),
-            extra,
-            sent: known,
-            perhaps_tried,
-        };
-        let command = match channel.send(outgoing, attempt).await {
-            Ok(sent) => {
-                self.progress.forget(&id);
-                Command::RecordSent { outgoing: id, platform_ids: sent.platform_ids }
-            }
-            Err(error) => match error.class {
-                SendClass::Retry { after_ms } => {
-                    self.progress.keep(&id, error.sent);
-                    return Ok(Ran::Again { wait_ms: after_ms, code: "platform_busy" });
-                }
-                SendClass::Unknown => {
-                    self.progress.keep(&id, error.sent);
-                    return Ok(Ran::Again { wait_ms: None, code: "platform_unknown" });
-                }
-                SendClass::Refused { code } => Command::RecordUnsent { outgoing: id, code },
-                SendClass::WindowClosed => {
-                    Command::RecordUnsent { outgoing: id, code: "window_closed".to_owned() }
-                }
-                SendClass::OptedOut => {
-                    self.tell_conversation(
-                        errand,
-                        Command::RecordConsent { stopped: true },
-                        b"stop/",
-                    )
-                    .await?;
-                    Command::RecordUnsent { outgoing: id, code: "opted_out".to_owned() }
-                }
-            },
-        };
-        self.tell_conversation(errand, command, b"sent/").await
-    }
-
-    async fn tell_conversation(
+    pub(crate) async fn tell_conversation(
         &self,
         errand: &Errand,
         command: Command,
@@ -310,14 +244,6 @@ impl House {
             Ok(Err(error)) => Err(Failure::Unavailable(error.to_string())),
             Err(_) => Err(Failure::Crashed),
         }
-    }
-}
-
-/// Whether somebody else brings the message to the customer.
-const fn has_platform(channel: Channel) -> bool {
-    match channel {
-        Channel::WhatsApp | Channel::Twilio | Channel::Slack | Channel::Discord => true,
-        Channel::Web | Channel::OpenAi | Channel::Api => false,
     }
 }
 
@@ -444,25 +370,5 @@ pub(crate) mod turns {
         fn drop(&mut self) {
             self.turns.0.remove_if(&self.entity, |_, (turn, _)| *turn == self.turn);
         }
-    }
-}
-
-/// How far messages of several parts have come, while their sending is tried again.
-#[derive(Debug, Default)]
-pub(crate) struct Progress(dashmap::DashMap<String, Vec<String>>);
-
-impl Progress {
-    fn of(&self, id: &str) -> Vec<String> {
-        self.0.get(id).map(|sent| sent.clone()).unwrap_or_default()
-    }
-
-    fn keep(&self, id: &str, sent: Vec<String>) {
-        if !sent.is_empty() {
-            self.0.insert(id.to_owned(), sent);
-        }
-    }
-
-    fn forget(&self, id: &str) {
-        self.0.remove(id);
     }
 }

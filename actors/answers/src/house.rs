@@ -21,10 +21,11 @@ use parking_lot::Mutex;
 
 use crate::desk::{Desk, Desks};
 use crate::embedder::Embedder;
-use crate::errands::Progress;
 use crate::errands::turns::Turns;
+use crate::gateways::Gateways;
 use crate::library::Library;
 use crate::options::Options;
+use crate::recall::Recall;
 use crate::traces::Traces;
 
 /// How long an entity may take to answer, in milliseconds.
@@ -74,12 +75,13 @@ pub(crate) struct House {
     pub(crate) desks: Desks,
     pub(crate) registry: Arc<Registry>,
     pub(crate) traces: Traces,
+    pub(crate) recall: Recall,
     pub(crate) breakers: Breakers,
     pub(crate) http: impresario_calls::Http,
     pub(crate) net: Net,
     pub(crate) tools: Arc<Tools>,
     pub(crate) turns: Turns,
-    pub(crate) progress: Progress,
+    pub(crate) gateways: Gateways,
 }
 
 /// What reading texts needs, made once.
@@ -114,12 +116,13 @@ impl House {
             desks: Desks::default(),
             registry: Arc::new(parts.registry.clone()),
             traces: Traces::new(Arc::clone(&parts.cache), Arc::clone(&parts.vault)),
+            recall: Recall::new(Arc::clone(&parts.cache), Arc::clone(&parts.vault)),
             breakers: Breakers::default(),
             http,
             net,
             tools: Arc::new(tools),
             turns: Turns::default(),
-            progress: Progress::default(),
+            gateways: Gateways::default(),
             parts,
         }))
     }
@@ -142,6 +145,17 @@ impl House {
     ) -> Result<E::Reply, AskError<E::Rejection>> {
         let deadline = Deadline(self.now().plus_ms(ASK_TIMEOUT_MS));
         self.parts.router.ask::<E>(to, command, Envelope { key, deadline, trace }).await
+    }
+
+    /// Asks an entity what it knows, with a bound on the wait.
+    pub(crate) async fn query<E: Entity>(
+        &self,
+        to: EntityKey,
+        query: E::Query,
+        trace: TraceId,
+    ) -> Result<E::Answer, Failure> {
+        let deadline = Deadline(self.now().plus_ms(ASK_TIMEOUT_MS));
+        self.parts.router.query::<E>(to, query, Envelope { key: None, deadline, trace }).await
     }
 
     /// A client of a connection to models.

@@ -19,7 +19,9 @@
 //!   tries to give orders is answered without a model.
 //! - A6: one tenant's search, vectors, caches and connections are never another's; an erased tenant's
 //!   are removed.
-//! - A7: memory is bounded: so many libraries, desks, listed calls; embedding takes so many processors.
+//! - A7: what a model said to one question is said again to the same one, without a call, only where
+//!   nothing of a person went into the prompt.
+//! - A8: memory is bounded: so many libraries, desks, listed calls; embedding takes so many processors.
 //!
 //! What it is not: a place for decisions. Whether to answer, to hand over, to send is the
 //! conversation's.
@@ -31,10 +33,13 @@ mod connections;
 mod desk;
 mod embedder;
 mod errands;
+mod gateways;
 mod house;
 mod library;
 mod options;
 mod purse;
+mod recall;
+mod sending;
 mod service;
 mod think;
 mod traces;
@@ -45,7 +50,7 @@ pub use house::{Parts, Tenants};
 pub use library::{Item, ShelfStatus};
 pub use options::Options;
 pub use service::{
-    Answered, Answers, Cited, HookRefusal, HookRequest, HookTaken, Question, Said, Searched,
-    Sentence,
+    Answered, Answers, ChatFile, Cited, FileRefusal, HookRefusal, HookRequest, HookTaken, Question,
+    Said, Searched, Sentence, Translated, TranslatedText, Untranslated,
 };
 pub use traces::{CallRow, CallTrace};

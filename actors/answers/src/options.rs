@@ -15,7 +15,7 @@ pub struct Options {
     pub cache_bytes_max: u64,
     /// Passages that an answer may rest on.
     pub passages: usize,
-    /// Questions of one turn that are looked up.
+    /// Questions of one turn that are looked up; further ones are put off.
     pub questions_max: usize,
     /// Tokens of a prompt.
     pub prompt_tokens_max: usize,
@@ -24,6 +24,9 @@ pub struct Options {
     /// Whether connections may say where a chat platform is. For tests and gateways of your own: it lets
     /// tenants call any address.
     pub platforms_anywhere: bool,
+    /// How long a platform's reports are waited for, in milliseconds, when it is not known whether it
+    /// took a message and it cannot be asked (WhatsApp). Without one the message is sent once more.
+    pub report_wait_ms: u32,
     /// Servers on private addresses that tenants may use as providers, as `host:port`, separated by
     /// commas.
     pub local_servers: String,
@@ -37,10 +40,11 @@ impl Default for Options {
             libraries_max: 200,
             cache_bytes_max: 2 << 30,
             passages: 6,
-            questions_max: 5,
+            questions_max: 10,
             prompt_tokens_max: 6_000,
             answer_tokens_max: 1_200,
             platforms_anywhere: false,
+            report_wait_ms: 60_000,
             local_servers: String::new(),
         }
     }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::house::House;
+use crate::recall::Recall;
 use crate::traces::{CallRow, CallTrace};
 
 /// For whom calls are made.
@@ -74,6 +75,8 @@ pub(crate) struct Purse {
     pub(crate) trace: TraceId,
     /// Calls that were tried.
     pub(crate) calls: Vec<CallId>,
+    /// The answer that was given before, if one was given again.
+    pub(crate) again: Option<CallId>,
     /// What those that were made cost, in millionths.
     pub(crate) micros: i64,
     /// What they used.
@@ -88,12 +91,64 @@ pub(crate) struct About {
 }
 
 impl Purse {
+    pub(crate) fn new(
+        house: &Arc<House>,
+        desk: &Arc<Desk>,
+        cause: Cause,
+        class: &str,
+        trace: TraceId,
+    ) -> Self {
+        Self {
+            house: Arc::clone(house),
+            desk: Arc::clone(desk),
+            cause,
+            class: class.to_owned(),
+            trace,
+            calls: Vec::new(),
+            again: None,
+            micros: 0,
+            usage: Usage::default(),
+        }
+    }
+
+    /// What the model said to the same request before, if it is known. Costs nothing, and the trace
+    /// says so.
+    pub(crate) async fn recall(
+        &mut self,
+        choice: &Choice,
+        request: &Request,
+        about: &About,
+    ) -> Option<String> {
+        let (recall, tenant) = (self.house.recall.clone(), self.desk.tenant);
+        let began_ms = self.house.now().as_ms();
+        let key = Recall::key(choice, request);
+        let found = tokio::task::spawn_blocking(move || recall.get(tenant, &key, began_ms));
+        let text = found.await.ok().flatten()?;
+        let call = CallId::derived(&[b"again/", self.next_call().as_bytes()]);
+        self.again = Some(call);
+        metrics::counter!("impresario_answers_recalled_total").increment(1);
+        let row =
+            CallRow { outcome: "cached".to_owned(), ..self.row(call, choice, about, began_ms) };
+        self.trace(row, request, about, json!({ "text": text }));
+        Some(text)
+    }
+
+    /// Keeps what the model said to a request, to be said again.
+    pub(crate) async fn keep(&self, choice: &Choice, request: &Request, text: &str) {
+        let (recall, tenant) = (self.house.recall.clone(), self.desk.tenant);
+        let (key, text) = (Recall::key(choice, request), text.to_owned());
+        let now_ms = self.house.now().as_ms();
+        let kept = tokio::task::spawn_blocking(move || recall.keep(tenant, &key, &text, now_ms));
+        // It is only a cache: what is not kept is asked for again.
+        let _ = kept.await;
+    }
+
     /// Makes a call, if it may be made.
     pub(crate) async fn pay(
         &mut self,
         choice: &Choice,
         mut request: Request,
-        about: About,
+        about: &About,
     ) -> Result<Answer, Unpaid> {
         let call = self.next_call();
         request.call = call;
@@ -180,7 +235,8 @@ impl Purse {
                 | Outcome::Duplicate
                 | Outcome::Held
                 | Outcome::Stale
-                | Outcome::HandedOff => Err(Unpaid::Stale),
+                | Outcome::HandedOff
+                | Outcome::GrantedAgain => Err(Unpaid::Stale),
             },
             Err(AskError::Rejected(_)) => Err(Unpaid::Stale),
             // It may have been granted.
@@ -240,21 +296,40 @@ impl Purse {
         choice: &Choice,
         request: &Request,
         outcome: &Result<Answer, impresario_llm::Error>,
-        about: About,
+        about: &About,
         began_ms: i64,
     ) {
-        let now_ms = self.house.now().as_ms();
         let usage = match outcome {
             Ok(answer) => answer.usage,
             Err(error) => error.usage.unwrap_or_default(),
         };
+        let cost =
+            self.desk.registry.model(&choice.model).and_then(|model| model.price_at(began_ms));
+        let word = outcome.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
+        let row = CallRow {
+            outcome: word.to_owned(),
+            input_tokens: usage.total_input(),
+            cached_tokens: usage.cached_input,
+            output_tokens: usage.total_output(),
+            reasoning_tokens: usage.reasoning,
+            cost_micros: cost.map_or(0, |price| price.cost(&usage)),
+            ..self.row(call, choice, about, began_ms)
+        };
+        let answer = match outcome {
+            Ok(answer) => json!({ "text": answer.text, "finish": answer.finish.as_str() }),
+            Err(error) => json!({ "error": error.class.as_str(), "code": error.code }),
+        };
+        self.trace(row, request, about, answer);
+    }
+
+    /// A call as it is listed, without what it used.
+    fn row(&self, call: CallId, choice: &Choice, about: &About, began_ms: i64) -> CallRow {
         let (conversation, turn) = match self.cause {
             Cause::Turn { conversation, turn, .. } => (Some(conversation.to_string()), Some(turn)),
             Cause::Request(_) => (None, None),
         };
-        let cost =
-            self.desk.registry.model(&choice.model).and_then(|model| model.price_at(began_ms));
-        let row = CallRow {
+        let took_ms = self.house.now().as_ms().saturating_sub(began_ms);
+        CallRow {
             id: call.to_string(),
             at_ms: began_ms,
             conversation,
@@ -262,37 +337,30 @@ impl Purse {
             purpose: about.purpose.to_owned(),
             provider: choice.provider.clone(),
             model: choice.model.clone(),
-            outcome: outcome
-                .as_ref()
-                .map_or_else(|error| error.class.as_str(), |_| "ok")
-                .to_owned(),
-            input_tokens: usage.total_input(),
-            cached_tokens: usage.cached_input,
-            output_tokens: usage.total_output(),
-            reasoning_tokens: usage.reasoning,
-            cost_micros: cost.map_or(0, |price| price.cost(&usage)),
-            latency_ms: u64::try_from(now_ms.saturating_sub(began_ms)).unwrap_or(0),
-        };
-        let answer = match outcome {
-            Ok(answer) => json!({ "text": answer.text, "finish": answer.finish.as_str() }),
-            Err(error) => json!({ "error": error.class.as_str(), "code": error.code }),
-        };
-        let prompt = json!({ "system": request.system, "messages": words(request) });
+            latency_ms: u64::try_from(took_ms).unwrap_or(0),
+            ..CallRow::default()
+        }
+    }
+
+    /// Keeps a call for people who look into it.
+    fn trace(&self, row: CallRow, request: &Request, about: &About, answer: Value) {
         let trace = CallTrace {
             row,
-            prompt,
-            context: about.context,
+            prompt: json!({ "system": request.system, "messages": words(request) }),
+            context: about.context.clone(),
             answer,
-            route: about.route,
+            route: about.route.clone(),
             redacted: 0,
         };
         let (house, tenant) = (Arc::clone(&self.house), self.desk.tenant);
+        let now_ms = self.house.now().as_ms();
         let ttl_ms = i64::from(self.desk.config.retention.trace_days) * 86_400_000;
         drop(tokio::task::spawn_blocking(move || house.traces.keep(tenant, trace, now_ms, ttl_ms)));
     }
 }
 
-fn words(request: &Request) -> Value {
+/// What a request says, message by message.
+pub(crate) fn words(request: &Request) -> Value {
     let messages = request.messages.iter().map(|message| {
         let texts: Vec<&str> = message
             .parts

@@ -1,16 +1,23 @@
 //! What others ask of this crate: the edge, the shell, evaluations.
 
 mod asked;
+mod files;
+mod seen;
+mod translate;
 
 use std::sync::Arc;
 
-use impresario_conversation::{self as conversation, Command, Conversation, TurnAnswer};
+use impresario_conversation::{
+    self as conversation, Answer, Command, Conversation, Query, TurnAnswer,
+};
 use impresario_ids::{CallId, DocumentId, ProfileId, TenantId, TraceId};
 use impresario_kernel::{Coded as _, EntityKey};
 use impresario_messages::{Address, Channel as Kind, Event, Inbound, Person};
 use impresario_outbox::Errands;
 use impresario_retrieval::{Filter, Step, Techniques};
 use impresario_router::{AskError, Failure, IdempotencyKey};
+
+pub use translate::{Translated, TranslatedText, Untranslated};
 
 use crate::channels::{Headers, Request, Untaken};
 use crate::connections::{self, ConnectionProblem};
@@ -20,6 +27,8 @@ use crate::library::{Found, ShelfStatus, Wanted};
 use crate::purse::Cause;
 use crate::think::{Thought, think};
 use crate::traces::{CallRow, CallTrace};
+
+pub use files::{ChatFile, FileRefusal};
 
 /// Everything here, behind one door. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -104,6 +113,12 @@ pub struct Answered {
     pub confidence: f32,
     /// Whether it is better not to say them.
     pub abstained: bool,
+    /// The model that wrote them; otherwise they are taken from the passages word for word.
+    pub model: Option<String>,
+    /// The last call that was made or answered from before.
+    pub call: Option<CallId>,
+    /// What the calls cost, in millionths, also where nothing of them may be said.
+    pub cost_micros: i64,
     /// The passages.
     pub searched: Searched,
 }
@@ -176,6 +191,10 @@ impl Answers {
         Ok(Self { house: House::new(parts)? })
     }
 
+    pub(crate) fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
     /// What carries out the effects.
     #[must_use]
     pub fn errands(&self) -> Arc<dyn Errands> {
@@ -192,6 +211,7 @@ impl Answers {
         self.house.library.forget(tenant);
         self.house.desks.forget(tenant);
         self.house.traces.forget(tenant);
+        self.house.gateways.release(|other| other == tenant);
         self.house.parts.cache.erase(tenant);
     }
 
@@ -226,29 +246,6 @@ impl Answers {
         let desk = self.house.desk(tenant).await?;
         let found = self.house.find(&desk, wanted(question)).await?;
         Ok(searched(&found))
-    }
-
-    /// What is known about a question, word for word.
-    ///
-    /// # Errors
-    /// If the library cannot be read.
-    pub async fn answer(&self, tenant: TenantId, question: Question) -> Result<Answered, Failure> {
-        let desk = self.house.desk(tenant).await?;
-        let found = self.house.find(&desk, wanted(question)).await?;
-        let answer = self.house.best_sentences(&desk, &found).await?;
-        let place =
-            |chunk: u64| found.retrieved.passages.iter().position(|passage| passage.key == chunk);
-        let sentences = answer.sentences.iter().map(|one| Sentence {
-            text: one.text.clone(),
-            passages: one.citations.iter().filter_map(|cited| place(cited.chunk)).collect(),
-            support: one.support.score,
-        });
-        Ok(Answered {
-            sentences: sentences.collect(),
-            confidence: answer.confidence,
-            abstained: answer.abstained,
-            searched: searched(&found),
-        })
     }
 
     /// Answers a program as the tenant's assistant, without a conversation.
@@ -318,7 +315,7 @@ impl Answers {
         &self,
         tenant: TenantId,
         conversation: Option<&str>,
-        after: Option<&str>,
+        after: Option<(i64, &str)>,
         limit: usize,
     ) -> Vec<CallRow> {
         self.house.traces.list(tenant, conversation, after, limit)
@@ -361,13 +358,30 @@ impl Answers {
     }
 
     /// Hands what came from a platform to its conversation.
-    async fn came(&self, tenant: TenantId, event: Event, trace: TraceId) -> Result<(), Failure> {
+    pub(crate) async fn came(
+        &self,
+        tenant: TenantId,
+        event: Event,
+        trace: TraceId,
+    ) -> Result<(), Failure> {
         match event {
-            Event::Message(inbound) => self.receive(tenant, *inbound, trace).await,
+            Event::Message(inbound) => {
+                let begins = crate::channels::begins(&inbound);
+                if begins || self.is_begun(tenant, &inbound.address, trace).await? {
+                    return self.receive(tenant, *inbound, trace).await;
+                }
+                tracing::debug!(tenant.id = %tenant, "nothing was said to the assistant");
+                Ok(())
+            }
             Event::Status(update) => {
                 let to = conversation::key(tenant, &update.address);
+                let has_stopped = crate::channels::is_stop(&update);
                 let command = Command::RecordStatus { update: Box::new(update) };
-                self.tell(to, command, trace).await
+                self.tell(to, command, trace).await?;
+                if has_stopped {
+                    self.tell(to, Command::RecordConsent { stopped: true }, trace).await?;
+                }
+                Ok(())
             }
             Event::Consent { address, stopped, at_ms: _ } => {
                 let to = conversation::key(tenant, &address);
@@ -380,6 +394,19 @@ impl Answers {
             }
             Event::Handshake(_) | Event::Ignored { .. } => Ok(()),
         }
+    }
+
+    /// Whether there is a conversation at this address.
+    async fn is_begun(
+        &self,
+        tenant: TenantId,
+        address: &Address,
+        trace: TraceId,
+    ) -> Result<bool, Failure> {
+        let query = Query::Show { before: None, limit: 1 };
+        let of = conversation::key(tenant, address);
+        let answer = self.house.query::<Conversation>(of, query, trace).await?;
+        Ok(matches!(answer, Answer::Conversation(Some(_))))
     }
 
     /// Hands a message to its conversation, which knows it again if it comes twice.

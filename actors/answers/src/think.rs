@@ -8,11 +8,14 @@
 //! What a model wrote is checked sentence by sentence against what it cites, and what does not hold is
 //! not said.
 
+mod account;
 mod catalogue;
 mod check;
 mod extract;
 mod generate;
+mod question;
 mod read;
+mod write;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,7 +30,9 @@ use crate::desk::Desk;
 use crate::house::House;
 use crate::purse::{Cause, Purse, Unpaid};
 
-pub(crate) use read::{Ask, Burst};
+pub(crate) use question::{Stated, state};
+pub(crate) use read::{Ask, Burst, gives_orders, language_of};
+pub(crate) use write::pay;
 
 /// What a turn came to.
 pub(crate) enum Thought {
@@ -46,31 +51,30 @@ pub(crate) async fn think(
     trace: TraceId,
 ) -> Result<Thought, Failure> {
     let began = Instant::now();
-    let burst = read::read(house, desk, work).await?;
-    let mut purse = Purse {
-        house: Arc::clone(house),
-        desk: Arc::clone(desk),
-        cause,
-        class: work.address.channel.as_str().to_owned(),
-        trace,
-        calls: Vec::new(),
-        micros: 0,
-        usage: impresario_routing::Usage::default(),
-    };
-    let mut answer = if may_generate(desk, work, &burst) {
+    let mut burst = read::read(house, desk, work).await?;
+    let mut purse = Purse::new(house, desk, cause, work.address.channel.as_str(), trace);
+    let written = if may_generate(desk, work, &burst) {
         match generate::generate(&mut purse, work, &burst).await {
-            Ok(answer) => answer,
+            Ok(answer) => Some(answer),
             Err(Unpaid::Stale) => return Ok(Thought::Unwanted),
             Err(unpaid) => {
                 tracing::info!(tenant.id = %desk.tenant, code = unpaid.word(), "answered without a model");
                 metrics::counter!("impresario_answers_degraded_total", "code" => unpaid.word())
                     .increment(1);
-                extract::extract(desk, work, &burst)
+                None
             }
         }
     } else {
-        extract::extract(desk, work, &burst)
+        None
     };
+    let mut answer = match written {
+        Some(answer) => answer,
+        None => {
+            read::choose_sentences(house, desk, &mut burst).await?;
+            extract::extract(desk, work, &burst)
+        }
+    };
+    account::complete(&mut answer, &burst, &desk.config);
     finish(&mut answer, &purse, &burst, work);
     answer.trace = Some(trace);
     answer.latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -4,6 +4,7 @@
 //! room, and is no part of what happened: that is in the conversation's interaction records. Personal
 //! data is blanked before it is kept, and what is kept is sealed with the tenant's key.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -32,13 +33,13 @@ pub struct CallRow {
     pub conversation: Option<String>,
     /// For which of its turns.
     pub turn: Option<u32>,
-    /// `answer`, `repair`, `question`.
+    /// `answer`, `repair`, `again`, `question`, `image`.
     pub purpose: String,
     /// The connection.
     pub provider: String,
     /// The model's id in the registry.
     pub model: String,
-    /// `ok`, or the error's code.
+    /// `ok`, `cached` (given before, not called), or the error's code.
     pub outcome: String,
     /// Tokens read, those from a cache too.
     pub input_tokens: u64,
@@ -130,25 +131,28 @@ impl Traces {
         }
     }
 
-    /// The newest calls since this node started: of all conversations, or of one. `after`: the id that
-    /// the page before ended with.
+    /// The newest calls since this node started, by their beginning: of all conversations, or of one.
+    /// `after`: the time and id of the call that the page before ended with.
     #[must_use]
     pub(crate) fn list(
         &self,
         tenant: TenantId,
         conversation: Option<&str>,
-        after: Option<&str>,
+        after: Option<(i64, &str)>,
         limit: usize,
     ) -> Vec<CallRow> {
         let Some(listed) = self.listed.get(&tenant) else { return Vec::new() };
         let listed = listed.lock();
-        let skip = after.map_or(0, |after| {
-            listed.iter().position(|row| row.id == after).map_or(listed.len(), |at| at + 1)
-        });
+        let place = |row: &CallRow| (Reverse(row.at_ms), Reverse(row.id.clone()));
+        let after = after.map(|(at_ms, id)| (Reverse(at_ms), Reverse(id.to_owned())));
         let wanted = |row: &&CallRow| {
             conversation.is_none_or(|wanted| row.conversation.as_deref() == Some(wanted))
+                && after.as_ref().is_none_or(|after| place(row) > *after)
         };
-        listed.iter().skip(skip).filter(wanted).take(limit).cloned().collect()
+        let mut rows: Vec<CallRow> = listed.iter().filter(wanted).cloned().collect();
+        rows.sort_by_cached_key(place);
+        rows.truncate(limit);
+        rows
     }
 
     /// One call. Blocks for the disk.

@@ -5,7 +5,7 @@ use impresario_messages::{Content, Inbound, StatusUpdate};
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use crate::{Status, TurnAnswer, TurnWork, View};
+use crate::{SentMessage, Status, TurnAnswer, TurnWork, View};
 
 /// What a conversation can be asked to do.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -164,6 +164,38 @@ pub enum Command {
     /// Everything personal goes out of the state.
     #[n(17)]
     Forget,
+    /// A message is about to be given to its platform. Only [`Outcome::Granted`] and
+    /// [`Outcome::GrantedAgain`] allow it. [`Outcome::AlreadyBegun`]: a try before this one has no known
+    /// outcome, and the platform's reports are waited for; [`Outcome::Unchanged`]: it is settled. Send
+    /// it **without** an idempotency key: a remembered answer would grant again.
+    #[n(18)]
+    BeginSend {
+        /// Our id ([`impresario_messages::Outgoing::id`]).
+        #[n(0)]
+        outgoing: String,
+        /// How many messages of the platform it becomes.
+        #[n(1)]
+        parts: u32,
+        /// How long (ms) the reports about a try without a known outcome are waited for.
+        #[n(2)]
+        wait_ms: i64,
+        /// How many tries there may be, counting only those without a known outcome and the last one.
+        #[n(3)]
+        tries_max: u8,
+    },
+    /// A try to give a message to its platform ended before its end.
+    #[n(19)]
+    PauseSend {
+        /// Our id.
+        #[n(0)]
+        outgoing: String,
+        /// The platform's ids of the parts that left, from the first one on.
+        #[n(1)]
+        sent: Vec<String>,
+        /// Whether the next part may have left too.
+        #[n(2)]
+        unknown: bool,
+    },
 }
 
 /// What became of a command.
@@ -198,6 +230,10 @@ pub enum Outcome {
     /// A human takes over.
     #[n(8)]
     HandedOff,
+    /// The message may be given to its platform; a try before this one did not end well
+    /// ([`Query::Sending`] tells).
+    #[n(9)]
+    GrantedAgain,
 }
 
 /// The answer to a command.
@@ -288,6 +324,13 @@ pub enum Query {
         #[n(0)]
         turn: u32,
     },
+    /// What is known of a message that is being sent.
+    #[n(2)]
+    Sending {
+        /// Our id.
+        #[n(0)]
+        outgoing: String,
+    },
 }
 
 /// The answer to a query.
@@ -299,6 +342,9 @@ pub enum Answer {
     /// To [`Query::Work`]; `None` if the turn is not being answered (any more): stop working on it.
     #[n(1)]
     Work(#[n(0)] Option<Box<TurnWork>>),
+    /// To [`Query::Sending`]; `None` if it is not followed (any more).
+    #[n(2)]
+    Sending(#[n(0)] Option<Box<SentMessage>>),
 }
 
 /// The tenant's settings that decisions depend on.

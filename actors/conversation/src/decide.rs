@@ -47,8 +47,11 @@ fn absent(draft: &mut Draft<'_>, command: Command) -> Result<(), Rejection> {
         | Command::RecordSent { .. }
         | Command::RecordUnsent { .. }
         | Command::RecordStatus { .. }
-        | Command::Forget => {}
-        Command::BeginCall { .. } | Command::RecordAnswer { .. } | Command::FailTurn { .. } => {
+        | Command::PauseSend { .. } => {}
+        Command::BeginCall { .. }
+        | Command::RecordAnswer { .. }
+        | Command::FailTurn { .. }
+        | Command::BeginSend { .. } => {
             draft.outcome = Outcome::Stale;
         }
         Command::Assign { .. }
@@ -59,7 +62,8 @@ fn absent(draft: &mut Draft<'_>, command: Command) -> Result<(), Rejection> {
         | Command::Reopen
         | Command::RequestHandoff { .. }
         | Command::LinkProfile { .. }
-        | Command::RecordConsent { .. } => return Err(Rejection::NotFound),
+        | Command::RecordConsent { .. }
+        | Command::Forget => return Err(Rejection::NotFound),
     }
     Ok(())
 }
@@ -79,7 +83,13 @@ fn present(draft: &mut Draft<'_>, command: Command) -> Result<(), Rejection> {
         Command::RecordSent { outgoing, platform_ids } => {
             delivery::sent(draft, outgoing, platform_ids);
         }
-        Command::RecordUnsent { outgoing, code } => delivery::unsent(draft, outgoing, code),
+        Command::RecordUnsent { outgoing, code } => delivery::unsent(draft, &outgoing, code),
+        Command::BeginSend { outgoing, parts, wait_ms, tries_max } => {
+            delivery::begin(draft, outgoing, parts, wait_ms, tries_max);
+        }
+        Command::PauseSend { outgoing, sent, unknown } => {
+            delivery::pause(draft, outgoing, sent, unknown);
+        }
         Command::RecordStatus { update } => delivery::status(draft, &update),
         Command::Assign { assignee, only_if_free } => {
             human::assign(draft, assignee, only_if_free)?;

@@ -20,6 +20,8 @@
 //!   and can be asked for again.
 //! - C8: the state is bounded, whatever comes in; [`Event`]s hold the whole story.
 //! - C9: nothing that is personal is in an index row.
+//! - C10: a message whose sending has no known outcome is tried again only so many times, each of them
+//!   granted here ([`Command::BeginSend`]); a report of the platform settles it.
 //!
 //! What it is not: a caller of models, a search, a bridge, a clock.
 
@@ -30,6 +32,7 @@ mod decide;
 mod effect;
 mod event;
 pub mod index;
+mod interaction;
 mod json;
 mod memory;
 mod message;
@@ -42,11 +45,13 @@ mod tests;
 
 pub use command::{Answer, Command, Outcome, Policy, Query, Rejection, Reply};
 pub use effect::Effect;
-pub use event::{Dealt, Event, Interaction, Recovered, Standing};
+pub use event::{Event, Standing};
+pub use interaction::{Dealt, Interaction, Recovered};
 pub use memory::{Memory, Past, Unanswered};
 pub use message::{Author, Message};
 pub use state::{
-    BegunCall, Burst, Counters, Handoff, SeenMessage, SentMessage, State, Status, Thinking,
+    BegunCall, Burst, Counters, Handoff, SeenMessage, Sending, SentMessage, SentPart, State,
+    Status, Thinking,
 };
 pub use turn::{
     AnswerPath, Citation, Collected, Collecting, Correction, Entity, IntentFound, MemoryUpdate,
@@ -79,6 +84,8 @@ pub const SEEN_MS: i64 = 8 * 86_400_000;
 pub const CALLS_MAX: usize = 24;
 /// Sent messages whose fate is followed.
 pub const SENT_KEPT: usize = 50;
+/// Parts of a message being sent that are remembered.
+pub(crate) const PARTS_KEPT: usize = 64;
 /// Overlooked questions that are remembered.
 pub const UNANSWERED_KEPT: usize = 10;
 /// Key facts that are remembered.
@@ -178,6 +185,10 @@ impl impresario_kernel::Entity for Conversation {
                 let current = state.thinking.as_ref().is_some_and(|thinking| thinking.turn == turn);
                 let work = current.then(|| decide::work(state, id, &ctx.policy.config));
                 Answer::Work(work.flatten().map(Box::new))
+            }
+            Query::Sending { outgoing } => {
+                let known = state.sent.iter().find(|sent| sent.outgoing == outgoing);
+                Answer::Sending(known.cloned().map(Box::new))
             }
         }
     }

@@ -188,6 +188,64 @@ pub struct SentMessage {
     #[n(4)]
     #[serde(serialize_with = "crate::json::time")]
     pub at: Timestamp,
+    /// While it is not known whether all of it left: how that stands.
+    #[n(5)]
+    pub sending: Option<Box<Sending>>,
+}
+
+/// How it stands with a message that is being given to its platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Sending {
+    /// Tries without a known outcome, with the last one.
+    #[n(0)]
+    pub tries: u8,
+    /// When the last one began.
+    #[n(1)]
+    #[serde(serialize_with = "crate::json::time")]
+    pub at: Timestamp,
+    /// Whether the last one has no known outcome (yet).
+    #[n(2)]
+    pub unknown: bool,
+    /// How many messages of the platform it becomes.
+    #[n(3)]
+    pub of: u32,
+    /// Those that are known to have left.
+    #[n(4)]
+    pub parts: Vec<SentPart>,
+}
+
+/// One of the platform's messages that a message became.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct SentPart {
+    /// Which, counted from 0.
+    #[n(0)]
+    pub part: u32,
+    /// The platform's id.
+    #[n(1)]
+    pub id: String,
+}
+
+impl Sending {
+    /// The parts go out one after the other, so those before one that left have left too.
+    #[must_use]
+    pub fn next_part(&self) -> u32 {
+        self.parts.iter().map(|known| known.part.saturating_add(1)).max().unwrap_or(0)
+    }
+
+    /// The platform's ids from the first part on; empty where one is not known.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        let id = |part| self.parts.iter().find(|known| known.part == part);
+        let known = |part| id(part).map_or_else(String::new, |known| known.id.clone());
+        (0..self.next_part()).map(known).collect()
+    }
+
+    pub(crate) fn add(&mut self, part: &SentPart) {
+        let is_new = !self.parts.iter().any(|known| known.part == part.part);
+        if is_new && self.parts.len() < crate::PARTS_KEPT {
+            self.parts.push(part.clone());
+        }
+    }
 }
 
 /// A delivery that was seen.

@@ -9,6 +9,7 @@ mod humans;
 mod laws;
 mod replies;
 mod returning;
+mod sending;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

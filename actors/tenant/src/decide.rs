@@ -66,7 +66,7 @@ pub(crate) fn decide(state: &State, command: Command, ctx: &Context<'_>) -> Deci
         Command::RemoveConnection { name } => talk::remove(state, name, ctx),
         Command::ConfigureCollections { collections } => talk::collect(state, collections, ctx),
         Command::Announce { message, kind, at, data } => {
-            Ok(told(unchanged(state), state, (message, &kind, at, &data), None))
+            Ok(tell(state, message, kind, at, &data, ctx))
         }
     }
 }
@@ -204,6 +204,23 @@ fn delete(state: &State, ctx: &Context<'_>) -> Decision<Tenant> {
         return unchanged(state);
     }
     changed(state, Event::Deleted { at: ctx.now })
+}
+
+/// Tells the endpoints that want this type, if there are any.
+fn tell(
+    state: &State,
+    message: MessageId,
+    kind: String,
+    at: Timestamp,
+    data: &Personal<String>,
+    ctx: &Context<'_>,
+) -> Decision<Tenant> {
+    if !state.endpoints().any(|endpoint| endpoint.wants(&kind)) {
+        return unchanged(state);
+    }
+    // Effects stand with the event that they follow from.
+    let event = Event::Announced { message, kind: kind.clone(), at: ctx.now };
+    told(changed(state, event), state, (message, &kind, at, data), None)
 }
 
 /// Adds a webhook message for every endpoint that wants this type, except `beside`.

@@ -297,4 +297,17 @@ pub enum Event {
         #[n(1)]
         at: Timestamp,
     },
+    /// Webhook endpoints were told of something that changed nothing about the tenant.
+    #[n(25)]
+    Announced {
+        /// The message's id.
+        #[n(0)]
+        message: MessageId,
+        /// One of [`crate::webhook::EVENT_TYPES`].
+        #[n(1)]
+        kind: String,
+        /// When.
+        #[n(2)]
+        at: Timestamp,
+    },
 }

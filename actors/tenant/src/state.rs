@@ -365,8 +365,8 @@ impl State {
             Event::EndpointSecretRotated { id, secret, previous_until, .. } => {
                 self.with_endpoint(*id, |endpoint| endpoint.rotate_secret(secret, *previous_until));
             }
-            // Only its effect matters.
-            Event::DeliveryReplayed { .. } => {}
+            // Only their effects matter.
+            Event::DeliveryReplayed { .. } | Event::Announced { .. } => {}
             Event::AssistantConfigured { config, at } => self.talking.configure(config, *at),
             Event::ConnectionPut { name, kind, settings, at } => {
                 self.talking.put(name, kind, settings, *at);
@@ -456,6 +456,7 @@ const fn concerns_policy(event: &Event) -> bool {
         | Event::KeyExpirySet { .. }
         | Event::KeyRevoked { .. }
         | Event::Exported { .. }
-        | Event::DeliveryReplayed { .. } => false,
+        | Event::DeliveryReplayed { .. }
+        | Event::Announced { .. } => false,
     }
 }

@@ -156,6 +156,15 @@ fn add_endpoint(n: u8, events: &[&str]) -> Command {
     }
 }
 
+fn announce(kind: &str) -> Command {
+    Command::Announce {
+        message: MessageId::from_bytes([9; 16]),
+        kind: kind.to_owned(),
+        at: Timestamp::from_ms(1),
+        data: Personal("{}".to_owned()),
+    }
+}
+
 fn segment(n: u8) -> SegmentId {
     SegmentId::from_bytes([n; 16])
 }

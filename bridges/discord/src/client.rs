@@ -16,6 +16,8 @@ pub struct Dispatch {
     pub from: usize,
     /// The token of the interaction that is answered, and when it came, in milliseconds since 1970.
     pub interaction: Option<(String, i64)>,
+    /// Whether "is thinking" was replaced by another message before: this one comes after it.
+    pub answered: bool,
 }
 
 impl std::fmt::Debug for Dispatch {
@@ -23,8 +25,17 @@ impl std::fmt::Debug for Dispatch {
         f.debug_struct("Dispatch")
             .field("now_ms", &self.now_ms)
             .field("from", &self.from)
+            .field("answered", &self.answered)
             .finish_non_exhaustive()
     }
+}
+
+/// Where an answer to an interaction goes.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    token: &'a str,
+    /// Instead of "is thinking".
+    first: bool,
 }
 
 /// Calls the REST API for one application.
@@ -59,6 +70,7 @@ impl Client {
         let mut sent = Vec::new();
         let parts = plan(&outgoing.content, Channel::Discord);
         for (part, rendered) in parts.iter().enumerate().skip(how.from) {
+            let token = token.map(|token| Place { token, first: part == 0 && !how.answered });
             match self.send_one(outgoing, part, rendered, token).await {
                 Ok(id) => sent.push(id),
                 Err(error) => return Err(SendError { sent, ..error }),
@@ -72,7 +84,7 @@ impl Client {
         outgoing: &Outgoing,
         part: usize,
         rendered: &Rendered,
-        token: Option<&str>,
+        place: Option<Place<'_>>,
     ) -> Result<String, SendError> {
         if let Rendered::Reaction { message_id, emoji } = rendered {
             return self.react(&outgoing.address.thread, message_id, emoji.as_deref()).await;
@@ -81,14 +93,14 @@ impl Client {
             let class = SendClass::Refused { code: "not_shown".to_owned() };
             return Err(SendError::new(class, "Discord has nothing for this"));
         };
-        let answer = match token {
-            Some(token) => self.answer(token, part, fields.clone()).await,
+        let answer = match place {
+            Some(place) => self.answer(place, fields.clone()).await,
             None => self.write(outgoing, part, fields.clone()).await,
         };
         match answer {
             // 10015 and 50027: the token does not live any more, whatever our clock says.
             Err(SendError { class: SendClass::Refused { code }, .. })
-                if token.is_some() && (code == "10015" || code == "50027") =>
+                if place.is_some() && (code == "10015" || code == "50027") =>
             {
                 self.write(outgoing, part, fields).await
             }
@@ -99,12 +111,11 @@ impl Client {
     /// In place of "is thinking", or after it.
     async fn answer(
         &self,
-        token: &str,
-        part: usize,
+        Place { token, first }: Place<'_>,
         fields: Map<String, Value>,
     ) -> Result<String, SendError> {
         let place = format!("webhooks/{}/{token}", self.settings.application_id);
-        let (method, place) = if part == 0 {
+        let (method, place) = if first {
             (Method::PATCH, format!("{place}/messages/@original"))
         } else {
             (Method::POST, format!("{place}?wait=true"))
@@ -123,7 +134,9 @@ impl Client {
     ) -> Result<String, SendError> {
         fields.insert("nonce".into(), json!(nonce(&outgoing.id, part)));
         fields.insert("enforce_nonce".into(), json!(true));
-        if let Some(id) = outgoing.in_reply_to.as_deref().filter(|_| part == 0) {
+        // A reaction has no id of its own that could be named.
+        let is_id = |id: &&str| id.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(id) = outgoing.in_reply_to.as_deref().filter(|_| part == 0).filter(is_id) {
             // If it was deleted meanwhile, the answer stands alone.
             let reference = json!({ "message_id": id, "fail_if_not_exists": false });
             fields.insert("message_reference".into(), reference);

@@ -104,5 +104,5 @@ fn taken(farm: &Farm, method: &str, part: &str) -> Vec<Entry> {
 
 /// The number of the newest request with this body: the one that is being answered.
 fn number(farm: &Farm, body: &str) -> u64 {
-    farm.log().iter().rev().find(|entry| entry.body == body).map_or(0, |entry| entry.number)
+    farm.log.newest(body).unwrap_or(0)
 }

@@ -2,6 +2,7 @@
 //! it each provider's shape.
 
 mod anthropic;
+mod assistant;
 mod brain;
 mod failure;
 mod ollama;

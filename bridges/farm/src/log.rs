@@ -100,6 +100,17 @@ impl Log {
         self.entries.lock().clone()
     }
 
+    /// How many requests went to a path that contains this.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        self.entries.lock().iter().filter(|entry| entry.path.contains(path)).count()
+    }
+
+    /// The number of the newest request with this body.
+    pub(crate) fn newest(&self, body: &str) -> Option<u64> {
+        let entries = self.entries.lock();
+        entries.iter().rev().find(|entry| entry.body == body).map(|entry| entry.number)
+    }
+
     pub(crate) fn clear(&self) {
         self.entries.lock().clear();
         self.tell();

@@ -51,6 +51,23 @@ impl Farm {
         self.log.charged()
     }
 
+    /// How many requests went to a path that contains this.
+    #[must_use]
+    pub fn count(&self, path: &str) -> usize {
+        self.log.count(path)
+    }
+
+    /// Waits until so many requests have begun to a path that contains this; for ever if they never do.
+    pub async fn begun(&self, path: &str, count: usize) {
+        let mut changes = self.log.watch();
+        loop {
+            changes.mark_unchanged();
+            if self.log.count(path) >= count || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Waits until the log is as wanted; for ever if it never is, so bound it from outside.
     pub async fn wait(&self, wanted: impl Fn(&[Entry]) -> bool + Send) {
         let mut changes = self.log.watch();

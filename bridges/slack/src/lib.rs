@@ -30,7 +30,7 @@ pub use client::{Client, METADATA_TYPE};
 pub use error::classify;
 pub use files::File;
 pub use impresario_calls::{Refusal, Unreadable};
-pub use parse::parse;
+pub use parse::{UNADDRESSED, parse};
 pub use settings::Settings;
 pub use stream::{Stream, Streamed};
 pub use verify::{Delivery, TOLERANCE_S, verify};

@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use crate::{Settings, interact};
 
+/// In the extras of what was said in a thread without naming the bot: it is said to the bot only if the
+/// person talks to it there already.
+pub const UNADDRESSED: &str = "unaddressed";
+
 /// Everything in a request whose signature is right: an event, an interaction or a slash command.
 /// `now_ms` is used where Slack gives no time.
 ///
@@ -110,7 +114,13 @@ impl Room<'_> {
             return ignored("not_addressed");
         }
         // A mention comes twice, as a message and as a mention: both have the same time.
-        let words = self.words(text(&event["text"]).unwrap_or_default());
+        let written = text(&event["text"]).unwrap_or_default();
+        let words = self.words(written);
+        let named = own.is_some_and(|own| written.contains(&format!("<@{own}")));
+        let mut extra = extra(body, event);
+        if !direct && !mention && !named && !self.settings.answer_all {
+            extra.push((UNADDRESSED.to_owned(), "true".to_owned()));
+        }
         // In a channel the answers to one message are a thread; a direct talk is one room.
         let room = thread.or((!direct).then_some(stamp));
         Event::Message(Box::new(Inbound {
@@ -120,7 +130,7 @@ impl Room<'_> {
             at_ms: at_ms(stamp),
             content: content(event, words),
             reply_to: thread.filter(|thread| *thread != stamp).map(|it| format!("{channel}:{it}")),
-            extra: extra(body, event),
+            extra,
         }))
     }
 
@@ -136,7 +146,8 @@ impl Room<'_> {
                 continue;
             };
             let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
-            if target.strip_prefix('@') != self.settings.bot_user_id.as_deref() {
+            let own = self.settings.bot_user_id.as_deref();
+            if own.is_none() || target.strip_prefix('@') != own {
                 let link = target.contains("://") || target.starts_with("mailto:");
                 out.push_str(match (label, link) {
                     ("", _) => target,
@@ -159,8 +170,14 @@ impl Room<'_> {
         else {
             return ignored("reaction");
         };
-        if Some(user) == self.settings.bot_user_id.as_deref() {
+        let own = self.settings.bot_user_id.as_deref();
+        if Some(user) == own {
             return ignored("bot");
+        }
+        // Only reactions to what the bot said are said to the bot.
+        let author = text(&event["item_user"]);
+        if !channel.starts_with('D') && (own.is_none() || author != own) {
+            return ignored("reaction");
         }
         let added = event["type"] == "reaction_added";
         let emoji = text(&event["reaction"]).filter(|_| added).map(|name| format!(":{name}:"));

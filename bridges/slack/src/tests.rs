@@ -122,10 +122,38 @@ fn files_and_reactions_are_read() {
     let Content::Media(media) = &inbound.content else { panic!("{events:?}") };
     assert_eq!((media.kind, media.url()), (MediaKind::Image, Some("https://files.slack.com/a")));
     let events = event(
-        json!({"type": "reaction_added", "user": "U1", "reaction": "tada", "item": {"channel": "C1", "ts": "1.0"}, "event_ts": "2.5"}),
+        json!({"type": "reaction_added", "user": "U1", "item_user": "UBOT", "reaction": "tada", "item": {"channel": "C1", "ts": "1.0"}, "event_ts": "2.5"}),
     );
     let Event::Message(inbound) = &events[0] else { panic!("{events:?}") };
     assert_eq!(inbound.content.words(), Some(":tada:"));
+    let events = event(
+        json!({"type": "reaction_added", "user": "U1", "item_user": "U2", "reaction": "tada", "item": {"channel": "C1", "ts": "1.0"}, "event_ts": "2.5"}),
+    );
+    assert_eq!(format!("{:?}", events[0]), "Ignored(reaction)", "people among themselves");
+}
+
+#[test]
+fn who_did_not_say_who_the_bot_is_reads_links_all_the_same() {
+    let settings = Settings { bot_user_id: None, ..settings() };
+    let said = json!({"type": "app_mention", "user": "U1", "channel": "C1", "ts": "1.0", "text": "<@UBOT> see <https://e.com/a> in <#C2|sales>"});
+    let body = json!({"type": "event_callback", "team_id": "T1", "event": said}).to_string();
+    let events = parse("con", &settings, "application/json", body.as_bytes(), 7).unwrap();
+    let Event::Message(inbound) = &events[0] else { panic!("{events:?}") };
+    assert_eq!(inbound.content.words(), Some("@UBOT see https://e.com/a in sales"));
+}
+
+#[test]
+fn what_is_said_in_a_thread_without_a_mention_is_marked() {
+    let check = |kind: &str, text: &str, want: Option<&str>| {
+        let events = event(
+            json!({"type": kind, "user": "U1", "channel": "C1", "channel_type": "channel", "ts": "2.0", "thread_ts": "1.0", "text": text}),
+        );
+        let Event::Message(inbound) = &events[0] else { panic!("{events:?}") };
+        assert_eq!(inbound.extra(UNADDRESSED), want);
+    };
+    check("message", "and by the way", Some("true"));
+    check("message", "<@UBOT> and by the way", None);
+    check("app_mention", "<@UBOT> and by the way", None);
 }
 
 fn form(payload: &Value) -> Vec<Event> {

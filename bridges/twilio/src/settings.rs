@@ -1,5 +1,5 @@
 use impresario_calls::{Secret, check_base_url, host_of, missing};
-use impresario_messages::Problem;
+use impresario_messages::{Problem, Template};
 use serde::Deserialize;
 
 /// One sender of a tenant at Twilio.
@@ -29,6 +29,10 @@ pub struct Settings {
     /// The language that the content templates are made in.
     #[serde(default = "language")]
     pub language: String,
+    /// An approved template (its name is the `ContentSid`) into whose last variable words are put when
+    /// the window is closed. Without one they are not sent then.
+    #[serde(default)]
+    pub window_template: Option<Template>,
     /// Where the Messaging API is. Only the operator may set it, never a tenant.
     #[serde(default = "base_url")]
     pub base_url: String,
@@ -57,6 +61,9 @@ impl Settings {
         missing("/auth_token", self.auth_token.expose(), &mut problems);
         check_base_url("/base_url", &self.base_url, &mut problems);
         check_base_url("/content_base_url", &self.content_base_url, &mut problems);
+        if let Some(template) = &self.window_template {
+            missing("/window_template/name", &template.name, &mut problems);
+        }
         let mut add = |pointer: &str, message: &str| {
             let (pointer, message) = (pointer.to_owned(), message.to_owned());
             problems.push(Problem { pointer, code: "setting_invalid", message });

@@ -70,7 +70,7 @@ impl Client {
         let parts = plan(&outgoing.content, Channel::WhatsApp);
         for (part, rendered) in parts.iter().enumerate().skip(how.from) {
             let reply_to = outgoing.in_reply_to.as_deref().filter(|_| part == 0);
-            let body = payload(rendered, user, &callback_data(&outgoing.id, part), reply_to);
+            let body = payload(rendered, user, &callback_data(&outgoing.id, part, user), reply_to);
             match self.send_one(user, &body, how.now_ms).await {
                 Ok(id) => sent.push(id),
                 Err(error) => return Err(SendError { sent, ..error }),

@@ -140,14 +140,16 @@ impl Room<'_> {
             Some("failed") => Delivery::Failed,
             _ => return Event::Ignored { reason: "status" },
         };
-        let user = text(&status["recipient_user_id"]).or_else(|| text(&status["recipient_id"]));
+        let mut ours = text(&status["biz_opaque_callback_data"]).unwrap_or_default().splitn(3, '#');
+        let outgoing_id = ours.next().filter(|id| !id.is_empty()).map(str::to_owned);
+        let part = ours.next().and_then(|part| part.parse().ok());
+        let user = ours
+            .next()
+            .filter(|user| !user.is_empty())
+            .or_else(|| text(&status["recipient_user_id"]))
+            .or_else(|| text(&status["recipient_id"]));
         let (Some(id), Some(user)) = (text(&status["id"]), user) else {
             return Event::Ignored { reason: "status" };
-        };
-        let data = text(&status["biz_opaque_callback_data"]);
-        let (outgoing_id, part) = match data.and_then(|data| data.rsplit_once('#')) {
-            Some((id, part)) => (Some(id.to_owned()), part.parse().ok()),
-            None => (data.map(str::to_owned), None),
         };
         let error = items(&status["errors"]).next().map(|error| Fault {
             code: error["code"].as_i64().map_or_else(String::new, |code| code.to_string()),

@@ -4,10 +4,11 @@ use impresario_messages::{
 };
 use serde_json::{Map, Value, json};
 
-/// What Meta gives back in the status reports: our id and the part, `<id>#<part>`.
+/// What Meta gives back in the status reports: our id, the part and the person as we call them,
+/// `<id>#<part>#<user>`. A report may name the person otherwise than their messages do.
 #[must_use]
-pub fn callback_data(outgoing_id: &str, part: usize) -> String {
-    format!("{outgoing_id}#{part}")
+pub fn callback_data(outgoing_id: &str, part: usize, user: &str) -> String {
+    format!("{outgoing_id}#{part}#{user}")
 }
 
 /// The body of `POST /<phone number id>/messages`. `user` is a telephone number or a business-scoped
@@ -23,7 +24,8 @@ pub fn payload(rendered: &Rendered, user: &str, callback: &str, reply_to: Option
     } else {
         payload.insert("to".into(), json!(user.trim_start_matches('+')));
     }
-    if let Some(id) = reply_to {
+    // Of several cards in one message only the first has the message's own id.
+    if let Some(id) = reply_to.and_then(|id| id.split('#').next()) {
         payload.insert("context".into(), json!({ "message_id": id }));
     }
     payload.insert("type".into(), json!(kind));

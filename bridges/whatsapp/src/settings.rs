@@ -1,5 +1,5 @@
 use impresario_calls::{Secret, check_base_url, missing};
-use impresario_messages::Problem;
+use impresario_messages::{Problem, Template};
 use serde::Deserialize;
 
 /// One number of a tenant at Meta.
@@ -29,6 +29,10 @@ pub struct Settings {
     /// How many messages to the same person may go out at once.
     #[serde(default = "pair_burst")]
     pub pair_burst: u32,
+    /// An approved template into whose last variable words are put when the window is closed. Without
+    /// one they are not sent then.
+    #[serde(default)]
+    pub window_template: Option<Template>,
 }
 
 fn api_version() -> String {
@@ -70,6 +74,10 @@ impl Settings {
             digits(major) && digits(minor) && !major.is_empty() && !minor.is_empty()
         }) {
             problems.push(problem("/api_version", "write the version like v24.0"));
+        }
+        if let Some(template) = &self.window_template {
+            missing("/window_template/name", &template.name, &mut problems);
+            missing("/window_template/language", &template.language, &mut problems);
         }
         if self.messages_per_s == 0 || self.pair_burst == 0 {
             problems.push(problem("/messages_per_s", "a pace of zero sends nothing"));

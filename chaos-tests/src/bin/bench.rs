@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use impresario_chaos_tests::put_section;
 
 #[path = "bench/report.rs"]
 mod report;
@@ -66,12 +67,8 @@ fn main() -> Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("a runtime")?;
     let report = runtime.block_on(run_all(&args, scale))?;
     if let Some(path) = &args.report {
-        // The part about clusters is another program's.
-        let old = std::fs::read_to_string(path).unwrap_or_default();
-        let clusters = old.find("## Clusters").map_or("", |at| &old[at..]);
-        let text = format!("{}\n{clusters}", report.markdown());
-        std::fs::write(path, format!("{}\n", text.trim_end()))
-            .with_context(|| format!("write {}", path.display()))?;
+        // The sections behind it are other programs'.
+        put_section(path, "", &report.markdown())?;
     }
     Ok(())
 }

@@ -16,7 +16,9 @@ use impresario_chaos_tests::chaos::plan::{Kind, Plan, Scope};
 use impresario_chaos_tests::chaos::report::Report;
 use impresario_chaos_tests::chaos::rig::Rig;
 use impresario_chaos_tests::chaos::runner::run;
-use impresario_chaos_tests::chaos::workload::Size;
+use impresario_chaos_tests::chaos::workload;
+use impresario_chaos_tests::conversations::run::{self as conversations, Size};
+use impresario_chaos_tests::today;
 use tokio::task::block_in_place;
 
 #[derive(Debug, Parser)]
@@ -49,13 +51,19 @@ struct Args {
     /// Where reports and the nodes' logs are kept
     #[arg(long)]
     keep: PathBuf,
+    /// Instead of a cluster: so many customers of one node, each writing ten messages
+    #[arg(long)]
+    conversations: Option<usize>,
+    /// How often that node is killed
+    #[arg(long, default_value_t = 20)]
+    kills: usize,
     /// Keeps reports of runs that passed, too
     #[arg(long)]
     verbose: bool,
 }
 
 /// What goes wrong in long runs, the more often the more often it is named.
-const KINDS: [Kind; 26] = [
+const KINDS: [Kind; 28] = [
     Kind::Kill,
     Kind::Kill,
     Kind::Kill,
@@ -67,6 +75,8 @@ const KINDS: [Kind; 26] = [
     Kind::Slow,
     Kind::Delay,
     Kind::Delay,
+    Kind::Disorder,
+    Kind::Disorder,
     Kind::Restart,
     Kind::Rolling,
     Kind::Pause,
@@ -92,6 +102,9 @@ fn main() -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("a runtime")?;
+    if let Some(talks) = args.conversations {
+        return runtime.block_on(converse(&args, talks));
+    }
     let began = Instant::now();
     let mut sum = Sum::default();
     let mut seed = args.seed;
@@ -107,6 +120,20 @@ fn main() -> Result<ExitCode> {
     }
     say(&sum.text(began.elapsed()));
     Ok(if sum.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One run of conversations against one node.
+async fn converse(args: &Args, talks: usize) -> Result<ExitCode> {
+    say(&format!("── seed {}: {talks} conversations, {} kills", args.seed, args.kills));
+    let outcome = conversations::run(&args.server, &Size::of(talks, args.kills), args.seed).await?;
+    for line in outcome.text().lines() {
+        say(&format!("   {line}"));
+    }
+    let broken = &outcome.verdict.broken;
+    fs::write(args.keep.join(format!("conversations-{}.txt", args.seed)), broken.join("\n"))
+        .context("keep what is broken")?;
+    let has_passed = outcome.verdict.has_passed();
+    Ok(if has_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn plan(args: &Args, seed: u64) -> Result<Plan> {
@@ -150,7 +177,7 @@ async fn one(args: &Args, plan: &Plan) -> Result<Report> {
     }
     let recipe = Recipe::of_tests(args.server.clone());
     let mut fleet = block_in_place(|| Fleet::new(plan.nodes, recipe, &rig))?;
-    let size = Size { workers: 6, entities: 6 };
+    let size = workload::Size { workers: 6, entities: 6 };
     let report = run(plan, size, &again, &mut rig, &mut fleet).await;
     if args.verbose || !report.as_ref().is_ok_and(Report::has_passed) {
         for node in 0..plan.nodes {
@@ -238,12 +265,6 @@ fn append(path: &Path, row: &str) -> Result<()> {
     writeln!(line, "{row}").context("a row")?;
     let mut file = fs::File::options().create(true).append(true).open(path).context("the log")?;
     file.write_all(line.as_bytes()).context("add to the log")
-}
-
-#[expect(clippy::disallowed_methods, reason = "a log says when it was written")]
-fn today() -> String {
-    let now = jiff::Timestamp::now().to_string();
-    now.split('T').next().unwrap_or_default().to_owned()
 }
 
 /// Prints a line.

@@ -1,5 +1,5 @@
-//! What can be done to one node's process, disk and clock. The links are done by `hosts`, delays by
-//! `proxy`.
+//! What can be done to one node's process, disk and clock. The links are done by `hosts`, delays of
+//! connections by `proxy`, what happens to single packets by `packets`.
 //!
 //! | fault | how | needs |
 //! |---|---|---|

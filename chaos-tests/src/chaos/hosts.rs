@@ -6,6 +6,7 @@
 
 mod firewall;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use firewall::{Abilities, End, Links, Redirect, Tool};
 
+use crate::chaos::packets;
 use crate::chaos::shell::{feed, is_alive, pid_in, run};
 
 /// Begins every name of ours. Interface names have at most 15 characters.
@@ -101,6 +103,8 @@ pub struct Network {
     hosts: usize,
     abilities: Abilities,
     links: Links,
+    /// Hosts whose cable is taken apart.
+    unplugged: BTreeSet<usize>,
 }
 
 impl Network {
@@ -113,6 +117,7 @@ impl Network {
             hosts,
             abilities: Abilities::default(),
             links: Links::default(),
+            unplugged: BTreeSet::new(),
         };
         for host in 1..hosts {
             run("ip", &["netns", "add", &network.namespace(host)])?;
@@ -123,6 +128,7 @@ impl Network {
             feed("ip", &batch, &network.inside(host))?;
         }
         network.abilities = firewall::abilities(&network.namespace(0));
+        network.abilities.packets = packets::permitted();
         Ok(network)
     }
 
@@ -232,6 +238,51 @@ impl Network {
         }
     }
 
+    /// Takes a host's cable apart: nothing passes between the two interfaces of this namespace that
+    /// are named but what somebody passes on.
+    ///
+    /// # Errors
+    /// If it is apart already, or the kernel refuses.
+    pub fn unplug(&mut self, host: usize) -> Result<[String; 2]> {
+        ensure!(self.unplugged.insert(host), "{} is unplugged already", End::Node(host));
+        let (near, [here, there]) = (self.namespace(host), self.ends(host));
+        let bridge = format!("{}br", self.name);
+        // The kernel must not answer for its own addresses at ends that have none.
+        let lines = format!(
+            "link add {here} type veth peer name {there}\n\
+             link set {here} addrgenmode none\n\
+             link set {here} arp off\n\
+             link set {here} up\n\
+             link set {there} master {bridge}\n\
+             link set {there} up\n\
+             link set {near} arp off\n\
+             link set {near} nomaster\n"
+        );
+        feed("ip", &["-batch", "-"], &lines)?;
+        Ok([near, here])
+    }
+
+    /// Puts a host's cable together again.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn plug(&mut self, host: usize) -> Result<()> {
+        if self.unplugged.remove(&host) {
+            let (near, [here, _]) = (self.namespace(host), self.ends(host));
+            let bridge = format!("{}br", self.name);
+            let lines = format!(
+                "link del {here}\nlink set {near} master {bridge}\nlink set {near} arp on\n"
+            );
+            feed("ip", &["-batch", "-"], &lines)?;
+        }
+        Ok(())
+    }
+
+    /// The names of what is put between a host's cable and the bridge.
+    fn ends(&self, host: usize) -> [String; 2] {
+        ["v", "w"].map(|letter| format!("{}{letter}{:02x}", self.name, host + 1))
+    }
+
     /// Uses this tool for dropping packets from now on, whatever was found first. Only while the
     /// links are whole.
     pub fn prefer(&mut self, tool: Tool) {
@@ -250,6 +301,9 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         // What cannot be removed now is stale to the next run.
+        for host in &self.unplugged {
+            let _ = run("ip", &["link", "del", &self.ends(*host)[0]]);
+        }
         for host in 0..self.hosts {
             let _ = remove_namespace(&self.namespace(host));
         }
@@ -345,7 +399,7 @@ mod tests {
         assert!(!is_stale(&own), "{own} is in use");
         // No process has an id this high.
         assert!(is_stale("impffffffc00h01"));
-        assert!(is_stale("impffffffc00br"));
+        assert!(is_stale("impffffffc00br") && is_stale("impffffffc00v01"));
         assert!(!is_stale("impffffffx"));
         assert!(!is_stale("eth0"));
     }

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::chaos::faults::{Disk, Shim, build};
 use crate::chaos::hosts::{End, Hosts, Network};
+use crate::chaos::packets::Cable;
 use crate::chaos::plan::Fault;
 use crate::chaos::proxy::Proxy;
 use crate::plan::Chance;
@@ -43,6 +44,8 @@ pub struct Rig {
     active: Vec<(usize, Fault)>,
     /// Delays that are there, each with the number of its fault.
     proxies: Vec<(usize, crate::chaos::hosts::Redirect, Proxy)>,
+    /// What passes the packets of nodes on, each with the number of its fault.
+    cables: Vec<(usize, Cable)>,
     chance: Chance,
     /// Where to look for the next free port.
     next_port: AtomicUsize,
@@ -77,7 +80,8 @@ impl Rig {
 
     fn of(kits: Vec<Kit>, hosts: Hosts, chance: Chance, folder: TempDir) -> Self {
         let next_port = AtomicUsize::new(std::process::id() as usize * 37);
-        Self { kits, hosts, active: Vec::new(), proxies: Vec::new(), chance, next_port, folder }
+        let (active, proxies, cables) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kits, hosts, active, proxies, cables, chance, next_port, folder }
     }
 
     /// Folders on this machine and nothing that could be broken but processes: for showing and
@@ -121,6 +125,8 @@ impl Rig {
                 missing.extend(no("dropping packets", abilities.firewall.as_ref().err()));
                 missing.extend(no("delays by proxy", abilities.redirect.as_ref().err()));
                 missing.extend(no("slow links", abilities.rate.as_ref().err()));
+                let packets = abilities.packets.as_ref().err();
+                missing.extend(no("late, doubled and reordered packets", packets));
             }
         }
         for kit in self.kits.iter().take(1) {

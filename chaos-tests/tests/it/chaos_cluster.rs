@@ -67,6 +67,8 @@ async fn three_nodes_keep_their_promises_under_faults() -> Result<()> {
             Kind::SlowSync,
             Kind::FailSync,
             Kind::Delay,
+            Kind::Disorder,
+            Kind::Disorder,
             Kind::Restart,
             Kind::Clock,
         ],

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use impresario_chaos_tests::chaos::faults::{Dials, Disk, Shim, build};
 use impresario_chaos_tests::chaos::hosts::{End, Hosts, Links, Network, Redirect, Tool};
 use impresario_chaos_tests::chaos::node::Node;
+use impresario_chaos_tests::chaos::packets::{Cable, Disorder};
 use impresario_chaos_tests::chaos::proxy::{Proxy, Weather};
 use impresario_chaos_tests::chaos::say;
 use impresario_chaos_tests::impresario;
@@ -121,12 +122,12 @@ async fn chaos_hosts_are_delayed_by_a_proxy_and_slowed_by_a_bucket() -> Result<(
         return Ok(());
     }
     let url = format!("http://{target}/openapi.json");
-    network.set_rate(0, Some(256))?;
+    network.set_rate(0, Some(1_024))?;
     let began = Instant::now();
     let bytes = reqwest_bytes(&url).await?;
     let took = began.elapsed();
-    let fastest = Duration::from_secs_f64((bytes as f64 * 8.0 - 131_072.0).max(0.0) / 256_000.0);
-    ensure!(took >= fastest / 2, "{bytes} bytes at 256 kbit/s in {took:?}");
+    let fastest = Duration::from_secs_f64((bytes as f64 * 8.0 - 131_072.0).max(0.0) / 1_024_000.0);
+    ensure!(took >= fastest / 2, "{bytes} bytes at 1024 kbit/s in {took:?}");
     network.set_rate(0, None)?;
     Ok(())
 }
@@ -135,6 +136,67 @@ async fn reqwest_bytes(url: &str) -> Result<usize> {
     let api = impresario_chaos_tests::Api::new(url, "")?;
     let answer = api.get("").await?;
     Ok(answer.body.to_string().len())
+}
+
+/// The hash of a large answer that one host gets from another.
+fn fetch(network: &Network, from: usize, to: usize) -> Result<String> {
+    let address = network.address(End::Node(to));
+    let script = format!(
+        "exec 3<>/dev/tcp/{address}/{PORT} && \
+         printf 'GET /openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n' >&3 && \
+         sed '1,/^\r$/d' <&3 | sha256sum"
+    );
+    let mut command = network.command(from, Path::new("timeout"));
+    let output = command.args(["20", "bash", "-c", &script]).output().context("fetch")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What the TCP of a host has counted, by these names together.
+fn tcp(network: &Network, host: usize, names: &[&str]) -> Result<u64> {
+    let output = network.command(host, Path::new("cat")).arg("/proc/self/net/netstat").output();
+    let text = String::from_utf8(output.context("the counts")?.stdout)?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (known, values) = (lines.next().context("names")?, lines.next().context("values")?);
+    let pairs = known.split(' ').zip(values.split(' '));
+    let wanted = pairs.filter(|(name, _)| names.contains(name));
+    wanted.map(|(_, value)| value.parse::<u64>().context("a number")).sum()
+}
+
+#[test]
+fn chaos_hosts_packets_come_late_twice_and_out_of_order_and_tcp_sorts_them() -> Result<()> {
+    let Some(mut network) = network(2)? else { return Ok(()) };
+    if let Err(reason) = &network.abilities().packets {
+        say(&format!("NOT TESTED: late, doubled and reordered packets: {reason}"));
+        let is_strict = std::env::var_os("IMPRESARIO_CHAOS_STRICT").is_some();
+        ensure!(!is_strict, "{reason}");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let _node = serve(&network, 0, folder.path())?;
+    let whole = fetch(&network, 1, 0)?;
+    let (reordered, doubled) = (["TCPOFOQueue"], ["TCPDSACKOldSent", "TCPDSACKOfoSent"]);
+    let counts = |network: &Network| -> Result<_> {
+        Ok((tcp(network, 1, &reordered)?, tcp(network, 1, &doubled)?))
+    };
+    let before = counts(&network)?;
+    let ends = network.unplug(0)?;
+    ensure!(asks(&network, 1, 0)?.is_none(), "nobody passes packets on");
+    let how = Disorder { delay_ms: 20, late: 300, late_ms: 15, doubled: 300 };
+    let cable = Cable::start(&ends, how, 1)?;
+    let began = Instant::now();
+    ensure!(fetch(&network, 1, 0)? == whole, "other bytes arrived");
+    // One round trip for the connection, one for the answer.
+    ensure!(began.elapsed() >= Duration::from_millis(80), "{:?}", began.elapsed());
+    let tally = cable.finish();
+    network.plug(0)?;
+    let after = counts(&network)?;
+    say(&format!("{tally:?}, TCP counted {before:?}, then {after:?}"));
+    ensure!(tally.late > 10 && tally.doubled > 10 && tally.lost == 0, "{tally:?}");
+    ensure!(after.0 > before.0, "TCP has put nothing into order");
+    ensure!(after.1 > before.1, "TCP has seen nothing twice");
+    ensure!(asks(&network, 1, 0)?.context("healed")? < Duration::from_millis(80), "still slow");
+    Ok(())
 }
 
 #[test]

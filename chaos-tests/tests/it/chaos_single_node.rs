@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use impresario_chaos_tests::chaos::cluster::{Cluster, Effect, LoneNode};
+use impresario_chaos_tests::chaos::cluster::{Cluster, Effect, LoneNode, start};
 use impresario_chaos_tests::chaos::faults::copy_folder;
 use impresario_chaos_tests::chaos::invariants::leadership::Claim;
 use impresario_chaos_tests::chaos::invariants::replicas::Digest;
 use impresario_chaos_tests::chaos::invariants::{Findings, acknowledged, linearizable};
 use impresario_chaos_tests::chaos::node::Node;
-use impresario_chaos_tests::chaos::plan::{Kind, Plan, Scope};
+use impresario_chaos_tests::chaos::plan::{Fault, Kind, Plan, Scope};
 use impresario_chaos_tests::chaos::report::Report;
 use impresario_chaos_tests::chaos::rig::Rig;
 use impresario_chaos_tests::chaos::runner::{plan_from_environment, run};
@@ -78,6 +78,21 @@ async fn one_node_keeps_its_promises_under_faults() -> Result<()> {
     if report.missing.is_empty() {
         ensure!(report.injected() * 10 >= report.faults.len() * 8, "too much was skipped");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_on_a_failing_disk_stops_without_a_panic() -> Result<()> {
+    let mut rig = block_in_place(|| Rig::set_up(1, 7))?;
+    let mut node = LoneNode::new(impresario()?, &SETTINGS, &rig);
+    block_in_place(|| start(&mut node, 0, &rig))?.ready()?;
+    if let Effect::Skipped(reason) = rig.begin(&mut node, 0, &Fault::FailSync(0)).await? {
+        say(&format!("NOT TESTED: {reason}"));
+        return Ok(());
+    }
+    let has_stopped = block_in_place(|| node.node(0).stop())?;
+    ensure!(has_stopped, "it had to be killed");
+    ensure!(node.node(0).panic_in_log().is_none(), "{:?}", node.node(0).panic_in_log());
     Ok(())
 }
 

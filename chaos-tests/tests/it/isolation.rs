@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 
 /// In every value that the victim stores.
 const MARK: &str = "victimsecretmark";
+/// A collection that only the victim has. Its name is in paths, so no mark is in it.
+const COLLECTION: &str = "cellar";
+/// Where documents of a collection are that every tenant has.
+const SHARED_DOCUMENTS: &str = "/api/v1/knowledge/product-docs/documents";
 
 /// One operation of the OpenAPI document.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ async fn no_route_crosses_the_border_between_tenants() -> Result<()> {
             leaks.extend(try_one(operation, &ids, name, &caller, &victim).await?);
         }
     }
+    leaks.extend(ask_for_the_secret(&stranger).await?);
     ensure!(leaks.is_empty(), "{}", leaks.join("\n"));
     ensure!(tried > 100, "only {tried} requests were tried");
     ensure!(everything(&victim).await? == before, "something of the victim changed");
@@ -65,7 +70,22 @@ async fn furnish(victim: &Tenant) -> Result<BTreeMap<&'static str, String>> {
     let profile =
         victim.profile(MARK).await?["id"].as_str().context("the profile's id")?.to_owned();
     let key = victim.first_key().await?;
+    let collections = json!({"collections": [{"name": COLLECTION, "title": MARK}]});
+    victim.secret.call(Method::PUT, "/api/v1/knowledge/collections", &collections).await?.ok()?;
+    let page = json!({"title": MARK, "content": format!("The secret of the house is {MARK}.")});
+    let document =
+        id_of(victim, &format!("/api/v1/knowledge/{COLLECTION}/documents"), &page).await?;
+    id_of(victim, SHARED_DOCUMENTS, &page).await?;
+    let item = json!({"sku": MARK, "name": MARK, "description": format!("The house's {MARK}")});
+    let item = id_of(victim, "/api/v1/catalogue", &item).await?;
+    let message = json!({"user": "guest", "text": format!("what about {MARK}?")});
+    let talk = victim.secret.post("/api/v1/conversations/messages", &message).await?.ok()?;
+    let talk = talk["conversation"].as_str().context("a conversation")?.to_owned();
     Ok(BTreeMap::from([
+        ("collection", COLLECTION.to_owned()),
+        ("document", document),
+        ("catalogue", item),
+        ("conversation", talk),
         ("tenant", victim.id.clone()),
         ("segment", segment),
         ("endpoint", endpoint),
@@ -75,11 +95,47 @@ async fn furnish(victim: &Tenant) -> Result<BTreeMap<&'static str, String>> {
     ]))
 }
 
+async fn id_of(victim: &Tenant, path: &str, body: &Value) -> Result<String> {
+    let made = victim.secret.post(path, body).await?.ok()?;
+    Ok(made["id"].as_str().context("an id")?.to_owned())
+}
+
+/// The stranger asks for what the victim wrote into a collection that every tenant has.
+async fn ask_for_the_secret(stranger: &Tenant) -> Result<Vec<String>> {
+    let question = "What is the secret of the house?";
+    let mut leaks = Vec::new();
+    for (path, body) in [
+        ("/api/v1/knowledge/search", json!({ "query": question })),
+        ("/api/v1/knowledge/answer", json!({ "question": question })),
+        ("/api/v1/knowledge/status", Value::Null),
+        (SHARED_DOCUMENTS, Value::Null),
+        ("/api/v1/catalogue", Value::Null),
+        ("/api/v1/conversations", Value::Null),
+    ] {
+        let answer = match &body {
+            Value::Null => stranger.secret.get(path).await?.ok()?,
+            body => stranger.secret.post(path, body).await?.ok()?,
+        };
+        if answer.to_string().contains(MARK) {
+            leaks.push(format!("{path}: {answer}"));
+        }
+    }
+    Ok(leaks)
+}
+
 /// What the victim's own key shows of it.
 async fn everything(victim: &Tenant) -> Result<Vec<Value>> {
     let mut seen = vec![victim.profile(MARK).await?];
     seen.extend(victim.history(MARK).await?);
-    for path in ["/api/v1/keys", "/api/v1/segments", "/api/v1/webhooks"] {
+    let in_cellar = format!("/api/v1/knowledge/{COLLECTION}/documents");
+    for path in [
+        "/api/v1/keys",
+        "/api/v1/segments",
+        "/api/v1/webhooks",
+        &in_cellar,
+        SHARED_DOCUMENTS,
+        "/api/v1/catalogue",
+    ] {
         seen.push(victim.secret.get(path).await?.ok()?);
     }
     Ok(seen)
@@ -110,7 +166,19 @@ fn operations(document: &Value) -> Result<Vec<Operation>> {
 fn id_for<'a>(ids: &'a BTreeMap<&'static str, String>, path: &str, parameter: &str) -> &'a str {
     let hint =
         format!("{} {}", parameter, path.split(&format!("{{{parameter}}}")).next().unwrap_or(""));
-    let kinds = ["endpoint", "webhook", "segment", "key", "user", "profile", "tenant"];
+    let kinds = [
+        "document",
+        "collection",
+        "catalogue",
+        "conversation",
+        "endpoint",
+        "webhook",
+        "segment",
+        "key",
+        "user",
+        "profile",
+        "tenant",
+    ];
     let kind = kinds
         .iter()
         .find(|kind| parameter.contains(*kind))

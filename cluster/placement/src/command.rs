@@ -74,6 +74,12 @@ pub enum Command {
         /// Also if partitions then have fewer replicas, because too few nodes stay.
         #[n(1)]
         forced: bool,
+        /// What is seen of the votes. Without it those of the map count, and present nodes answer.
+        #[n(2)]
+        votes: Option<Votes>,
+        /// `Some(true)`: also if a group has no majority, or would have none.
+        #[n(3)]
+        without_majority: Option<bool>,
     },
     /// A leaving node holds nothing any more.
     #[n(6)]
@@ -182,6 +188,18 @@ pub enum Command {
         #[n(3)]
         reason: String,
     },
+}
+
+/// Who votes where, and who does not answer, as the leader of the system group sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Votes {
+    /// The voters of each group as they really are. For a group that is not named, those of the map
+    /// count.
+    #[n(0)]
+    pub voters: BTreeMap<GroupId, BTreeSet<NodeId>>,
+    /// Nodes that do not answer now.
+    #[n(1)]
+    pub silent: BTreeSet<NodeId>,
 }
 
 /// The answer to a command.

@@ -102,7 +102,10 @@ impl Draft {
             Command::Activate { node } => self.activate(*node),
             Command::Drain { node } => self.drain(*node),
             Command::Resume { node } => self.resume(*node),
-            Command::Leave { node, forced } => self.leave(*node, *forced),
+            Command::Leave { node, forced, votes, without_majority } => {
+                let at_risk = self.leave(*node, *forced, votes.as_ref())?;
+                life::accepted(at_risk, without_majority.unwrap_or(false))
+            }
             Command::FinishLeave { node } => self.finish_leave(*node),
             Command::MarkDead { node } => self.mark_dead(*node),
             Command::Revive { node } => self.revive(*node),

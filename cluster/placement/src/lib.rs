@@ -55,7 +55,7 @@ mod step;
 mod tests;
 
 pub use balance::{SYSTEM_VOTERS_MAX, balance, replica_count};
-pub use command::{Command, Decision, Reply};
+pub use command::{Command, Decision, Reply, Votes};
 pub use decide::decide;
 pub use event::Event;
 pub use member::{Introduction, Member, Status};

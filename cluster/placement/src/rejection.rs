@@ -101,8 +101,12 @@ pub enum Rejection {
         /// Replicas that each partition should have.
         replicas: u8,
     },
-    /// Groups would have no quorum any more.
-    #[error("{count} groups would have no quorum, {} among them", first(.groups))]
+    /// Groups would have no quorum any more, or have none already.
+    #[error(
+        "{count} groups have no majority then, or have none now ({}): bring the nodes back that do \
+         not answer, or insist with without_majority",
+        named(.groups)
+    )]
     QuorumAtRisk {
         /// How many.
         count: usize,
@@ -149,8 +153,8 @@ pub enum Rejection {
     },
 }
 
-fn first(groups: &[GroupId]) -> String {
-    groups.first().map(ToString::to_string).unwrap_or_default()
+fn named(groups: &[GroupId]) -> String {
+    groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Every code that [`Rejection::code`] may answer.

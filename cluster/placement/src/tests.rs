@@ -34,6 +34,10 @@ fn join(store: u8, zone: &str) -> Command {
     }
 }
 
+fn leave(node: u64, forced: bool) -> Command {
+    Command::Leave { node: NodeId(node), forced, votes: None, without_majority: None }
+}
+
 fn found(partitions: u16, replicas: u8, zone: &str) -> Command {
     Command::Found { cluster: CLUSTER, partitions, replicas, intro: intro(1, zone) }
 }

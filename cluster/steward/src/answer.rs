@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use impresario_ids::NodeId;
-use impresario_placement::{Command, Status};
+use impresario_placement::{Command, Status, Votes};
 use impresario_wire::{Answer, Call, CallHandler, CallKind, Handled};
 
 use crate::ask::{Trouble, answered};
@@ -62,15 +62,20 @@ impl Inner {
     }
 
     async fn decide(self: &Arc<Self>, mut command: Command) -> Result<Told, Trouble> {
-        if let Command::RemoveDead { voters, silent, .. } = &mut command {
-            // Who votes where, and who answers, is for the leader to see.
-            if self.system.journal().leadership().is_leader() {
-                let seen = self.observe(&<_>::default()).await;
-                let groups = seen.view.groups.into_iter();
-                *voters = groups.map(|(group, view)| (group, view.voters)).collect();
-                let nodes = seen.view.nodes.iter().filter(|(_, view)| !view.alive);
-                *silent = nodes.map(|(node, _)| *node).collect();
+        // Who votes where, and who answers, is for the leader to see.
+        if self.system.journal().leadership().is_leader() {
+            match &mut command {
+                Command::RemoveDead { voters, silent, .. } => {
+                    Votes { voters: *voters, silent: *silent } = self.votes().await;
+                }
+                Command::Leave { votes, .. } => *votes = Some(self.votes().await),
+                _ => {}
             }
+        }
+        if let Command::Leave { node, without_majority: Some(true), .. }
+        | Command::RemoveDead { node, forced: true, .. } = &command
+        {
+            tracing::error!(%node, "a node goes by an operator's wish, whatever majorities it leaves");
         }
         if let Command::RecordRecovery { group, reason, .. } = &command {
             tracing::error!(group = %group, reason = %reason, "a group is started again without its quorum, acknowledged commits may be missing");
@@ -80,6 +85,18 @@ impl Inner {
             self.poke.notify_one();
         }
         Ok(Told::Reply(reply))
+    }
+
+    /// Who votes where. Who has not answered just now is silent: it takes a while until a node that
+    /// died is known to have.
+    async fn votes(self: &Arc<Self>) -> Votes {
+        let seen = self.observe(&<_>::default()).await;
+        let (nodes, reports) = (seen.view.nodes, seen.reports);
+        let answers = |node, alive| alive && reports.contains_key(node);
+        let silent = nodes.iter().filter(|(node, view)| !answers(*node, view.alive));
+        let silent = silent.map(|(node, _)| *node).collect();
+        let groups = seen.view.groups.into_iter();
+        Votes { voters: groups.map(|(group, view)| (group, view.voters)).collect(), silent }
     }
 
     /// Whether the node is at this place of its life.

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use impresario_ids::NodeId;
-use impresario_placement::Command;
+use impresario_placement::{Command, Member};
 use impresario_wire::{Answered, GuestHandler, Hello, StoreId};
 
 use crate::command::CommandError;
 use crate::message::{self, Ask, JoinAnswer, JoinRequest, Process, Told};
 use crate::steward::{Inner, Steward};
+
+/// The code of [`impresario_placement::Rejection::AddressTaken`].
+const ADDRESS_TAKEN: &str = "node_address_taken";
 
 impl GuestHandler for Steward {
     fn handle(&self, guest: Hello, body: Bytes) -> Answered {
@@ -36,7 +39,7 @@ impl Steward {
 
 impl Inner {
     async fn let_in(self: &Arc<Self>, request: JoinRequest) -> JoinAnswer {
-        let store = request.intro.store;
+        let (store, addr) = (request.intro.store, request.intro.addr.clone());
         let answered_elsewhere = self.answers_elsewhere(&request).await;
         let command = Command::Join {
             cluster: request.cluster.unwrap_or(self.me.cluster),
@@ -47,6 +50,14 @@ impl Inner {
         };
         let reply = match self.execute(command).await {
             Ok(reply) => reply,
+            Err(CommandError::Rejected { code, .. })
+                if code == ADDRESS_TAKEN && self.is_deserted(&addr).await =>
+            {
+                return JoinAnswer::Later(format!(
+                    "a member that does not answer has the address {addr}; once it is declared dead \
+                     (`node remove`, if it was replaced) this node is let in"
+                ));
+            }
             Err(CommandError::Rejected { code, message }) => {
                 tracing::warn!(store = %store, code = %code, why = %message, "a node is not let in");
                 return JoinAnswer::Refused { code, message };
@@ -73,6 +84,14 @@ impl Inner {
         }
     }
 
+    /// Whether no member answers that has this address: a machine that was replaced keeps its address.
+    async fn is_deserted(self: &Arc<Self>, addr: &str) -> bool {
+        let state = self.system.latest();
+        let here = |member: &&Member| member.status.is_present() && member.intro.addr == addr;
+        let Some(member) = state.members().find(here) else { return true };
+        self.process_of(member.node).await.is_none()
+    }
+
     /// Whether another process answers that runs on the same store.
     async fn answers_elsewhere(self: &Arc<Self>, request: &JoinRequest) -> bool {
         let store = request.intro.store;
@@ -81,7 +100,7 @@ impl Inner {
         process.store == store.0 && process.run != request.run
     }
 
-    async fn process_of(self: &Arc<Self>, node: NodeId) -> Option<Process> {
+    pub(crate) async fn process_of(self: &Arc<Self>, node: NodeId) -> Option<Process> {
         match self.ask(node, Ask::Who, self.options.call()).await {
             Ok(Told::Who(process)) => Some(process),
             Ok(_) | Err(_) => None,

@@ -134,12 +134,24 @@ impl Steward {
     }
 
     /// Moves everything off a node, for good. [`Steward::await_status`] waits until it has left.
-    /// `forced` also if partitions then have fewer replicas.
+    /// `forced` also if partitions then have fewer replicas; `without_majority` also if a group has no
+    /// majority that answers, or would have none.
     ///
     /// # Errors
     /// See [`CommandError`].
-    pub async fn leave(&self, node: NodeId, forced: bool) -> Result<Reply, CommandError> {
-        self.execute(Command::Leave { node, forced }).await
+    pub async fn leave(
+        &self,
+        node: NodeId,
+        forced: bool,
+        without_majority: bool,
+    ) -> Result<Reply, CommandError> {
+        let without_majority = without_majority.then_some(true);
+        self.execute(Command::Leave { node, forced, votes: None, without_majority }).await
+    }
+
+    /// Whether a node answers now. This one does.
+    pub async fn answers(&self, node: NodeId) -> bool {
+        self.inner.process_of(node).await.is_some()
     }
 
     /// Gives up a node that was marked dead: its store may never be used again. `forced` also if

@@ -116,6 +116,11 @@ pub struct Features {
     pub memory: bool,
     /// Answers written by a model; without it they are taken from the knowledge word for word.
     pub generation: bool,
+    /// On chat platforms, links to the pages that an answer rests on, below it.
+    pub sources: bool,
+    /// What a model said to a question is said again to the same question for a day, without another
+    /// call. Never where anything of a person went into the prompt.
+    pub cached_answers: bool,
 }
 
 /// Something that customers want.

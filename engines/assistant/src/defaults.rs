@@ -52,7 +52,15 @@ impl Default for Thresholds {
 
 impl Default for Features {
     fn default() -> Self {
-        Self { suggestions: true, spelling: true, rich: true, memory: true, generation: true }
+        Self {
+            suggestions: true,
+            spelling: true,
+            rich: true,
+            memory: true,
+            generation: true,
+            sources: true,
+            cached_answers: true,
+        }
     }
 }
 

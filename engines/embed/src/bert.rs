@@ -9,6 +9,7 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use crate::LoadError;
 use crate::config::{Activation, Config};
 use crate::math;
+use crate::product::Panels;
 use crate::tensors::Tensors;
 
 /// Tokens of one text and, for pairs, where the second part begins.
@@ -19,11 +20,7 @@ pub(crate) struct Input {
 }
 
 #[derive(Debug)]
-pub(crate) struct Linear {
-    /// Inputs by outputs: the transposed form of the file, which multiplies without being turned.
-    weight: Array2<f32>,
-    bias: Array1<f32>,
-}
+pub(crate) struct Linear(Panels);
 
 #[derive(Debug)]
 struct Norm {
@@ -58,16 +55,30 @@ impl Linear {
         outputs: usize,
         inputs: usize,
     ) -> Result<Self, LoadError> {
-        let weight = tensors.matrix(&format!("{name}.weight"), outputs, inputs)?;
-        let bias = tensors.vector(&format!("{name}.bias"), outputs)?;
-        Ok(Self { weight: weight.t().as_standard_layout().into_owned(), bias })
+        Self::of_parts(tensors, &[name], outputs, inputs)
+    }
+
+    /// Several that read the same, as one whose outputs stand side by side.
+    fn of_parts(
+        tensors: &Tensors<'_>,
+        names: &[&str],
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Self, LoadError> {
+        let (mut rows, mut bias) = (Vec::new(), Vec::new());
+        for name in names {
+            rows.extend(tensors.matrix(&format!("{name}.weight"), outputs, inputs)?);
+            bias.extend(tensors.vector(&format!("{name}.bias"), outputs)?);
+        }
+        Ok(Self(Panels::of(&rows, inputs, &bias)))
     }
 
     pub(crate) fn apply(&self, input: ArrayView2<'_, f32>) -> Array2<f32> {
-        let mut output = Array2::zeros((input.nrows(), self.bias.len()));
-        output.rows_mut().into_iter().for_each(|mut row| row.assign(&self.bias));
-        general_mat_mul(1.0, &input, &self.weight, 1.0, &mut output);
-        output
+        let input = input.as_standard_layout();
+        let output = self.0.apply(input.as_slice().unwrap_or_default());
+        let shape = (input.nrows(), self.0.outputs());
+        // There are as many products as rows and outputs.
+        Array2::from_shape_vec(shape, output).unwrap_or_else(|_| Array2::zeros(shape))
     }
 }
 
@@ -161,19 +172,10 @@ impl Bert {
 impl Layer {
     fn load(tensors: &Tensors<'_>, name: &str, config: &Config) -> Result<Self, LoadError> {
         let (hidden, wide) = (config.hidden, config.intermediate);
-        let part = |kind: &str| {
-            Linear::load(tensors, &format!("{name}.attention.self.{kind}"), hidden, hidden)
-        };
-        let parts = [part("query")?, part("key")?, part("value")?];
-        let mut weight = Array2::zeros((hidden, 3 * hidden));
-        let mut bias = Array1::zeros(3 * hidden);
-        for (number, part) in parts.iter().enumerate() {
-            let columns = number * hidden..(number + 1) * hidden;
-            weight.slice_axis_mut(Axis(1), Slice::from(columns.clone())).assign(&part.weight);
-            bias.slice_axis_mut(Axis(0), Slice::from(columns)).assign(&part.bias);
-        }
+        let parts = ["query", "key", "value"].map(|kind| format!("{name}.attention.self.{kind}"));
+        let parts = [parts[0].as_str(), parts[1].as_str(), parts[2].as_str()];
         Ok(Self {
-            query_key_value: Linear { weight, bias },
+            query_key_value: Linear::of_parts(tensors, &parts, hidden, hidden)?,
             attention_out: Linear::load(
                 tensors,
                 &format!("{name}.attention.output.dense"),

@@ -23,6 +23,7 @@ mod cross;
 mod error;
 mod math;
 mod model;
+mod product;
 mod tensors;
 mod wordpiece;
 

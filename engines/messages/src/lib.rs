@@ -50,4 +50,4 @@ pub use outcome::{SendClass, SendError, Sent};
 pub use plan::{Rendered, offered, plan};
 pub use split::split;
 pub use understand::understand;
-pub use window::{WINDOW_FREE_ENTRY_MS, WINDOW_MS, Window};
+pub use window::{WINDOW_FREE_ENTRY_MS, WINDOW_MS, Window, as_template};

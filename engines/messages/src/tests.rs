@@ -355,6 +355,27 @@ fn nothing_personal_is_in_debug_texts() {
 }
 
 #[test]
+fn words_alone_fit_into_a_template() {
+    let template = Template {
+        name: "news".into(),
+        params: vec![TemplateParam { name: None, value: "Ada".into() }],
+        ..Template::default()
+    };
+    let check = |content: &[Content], want: Option<&str>| {
+        let made = as_template(content, &template, Channel::WhatsApp);
+        let value = made.as_ref().and_then(|made| made.params.get(1)).map(|it| it.value.as_str());
+        assert_eq!(value, want);
+        assert!(made.is_none_or(|made| made.params[0].value == "Ada"));
+    };
+    let text = |text: &str| Content::text(text);
+    check(&[text("It is **on**\n\nits way."), text("Soon!")], Some("It is on its way. Soon!"));
+    check(&[text(&"a".repeat(1_024))], Some(&"a".repeat(1_024)));
+    check(&[text(&"a".repeat(1_025))], None);
+    check(&[text(" ")], None);
+    check(&[text("a"), buttons("Which one?", &["This"])], None);
+}
+
+#[test]
 fn outside_the_window_only_templates_go_out() {
     let template = [Content::Template(Template::default())];
     let text = [Content::text("hi")];

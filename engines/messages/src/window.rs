@@ -1,7 +1,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, Content};
+use crate::{Channel, Content, Template, TemplateParam, What, limit, plain};
 
 /// How long a person's message opens the window: 24 hours, in milliseconds.
 pub const WINDOW_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -49,4 +49,23 @@ impl Window {
             || self.is_open(now_ms)
             || content.iter().all(|item| matches!(item, Content::Template(_)))
     }
+}
+
+/// Words as the last value of a template, for when the window is closed. `None` if there is more than
+/// words, or more of them than a template's value can hold: values have no line breaks.
+#[must_use]
+pub fn as_template(content: &[Content], template: &Template, channel: Channel) -> Option<Template> {
+    let mut words: Vec<String> = Vec::new();
+    for item in content {
+        let Content::Text { text } = item else { return None };
+        words.extend(plain(text).split_whitespace().map(str::to_owned));
+    }
+    let value = words.join(" ");
+    let fits = limit(channel, What::TemplateParam).is_some_and(|row| row.holds(&value));
+    if value.is_empty() || !fits {
+        return None;
+    }
+    let mut template = template.clone();
+    template.params.push(TemplateParam { name: None, value });
+    Some(template)
 }

@@ -26,12 +26,12 @@ impl Vectors for Flat {
         &self,
         vector: &[f32],
         count: usize,
-        allow: &(dyn Fn(u64) -> bool + Sync),
+        allow: Option<&(dyn Fn(u64) -> bool + Sync)>,
     ) -> Vec<(u64, f32)> {
         let mut hits: Vec<(u64, f32)> = self
             .vectors
             .iter()
-            .filter(|(key, _)| allow(*key))
+            .filter(|(key, _)| allow.is_none_or(|allow| allow(*key)))
             .map(|(key, other)| (*key, dot(vector, other)))
             .collect();
         hits.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));

@@ -145,11 +145,12 @@ impl Lexical {
             if *total == 0.0 {
                 touched.push(slot);
             }
-            *total += score / bound;
+            *total += score;
         };
         for group in groups {
+            let most = group.count * group.idf / bound;
             if let [(term, weight)] = group.forms.as_slice() {
-                self.each(term, |slot, part| add(slot, group.count * group.idf * weight * part));
+                self.each(term, |slot, part| add(slot, most * weight * part));
                 continue;
             }
             let mut best: BTreeMap<u32, f32> = BTreeMap::new();
@@ -160,7 +161,7 @@ impl Lexical {
                 });
             }
             for (slot, part) in best {
-                add(slot, group.count * group.idf * part);
+                add(slot, most * part);
             }
         }
         Scores { by_slot, touched }
@@ -169,13 +170,16 @@ impl Lexical {
     /// The part of a term's score that depends on the chunk, from 0 to `K1 + 1`.
     fn each(&self, term: &str, mut take: impl FnMut(u32, f32)) {
         let Some(postings) = self.of(term) else { return };
-        let body_mean = mean(self.body_total, self.live);
-        let head_mean = mean(self.head_total, self.live);
+        let body_slope = B_BODY / mean(self.body_total, self.live);
+        let head_slope = B_HEAD / mean(self.head_total, self.live);
         for (slot, [body, head]) in postings.slots.iter().zip(&postings.counts) {
             let lengths = self.lengths[*slot as usize];
-            let body_norm = 1.0 - B_BODY + B_BODY * ratio(lengths.body as usize, 1) / body_mean;
-            let head_norm = 1.0 - B_HEAD + B_HEAD * ratio(lengths.head as usize, 1) / head_mean;
-            let weight = f32::from(*body) / body_norm + HEAD_WEIGHT * f32::from(*head) / head_norm;
+            let body_norm = 1.0 - B_BODY + body_slope * length(lengths.body);
+            let mut weight = f32::from(*body) / body_norm;
+            if *head > 0 {
+                let head_norm = 1.0 - B_HEAD + head_slope * length(lengths.head);
+                weight += HEAD_WEIGHT * f32::from(*head) / head_norm;
+            }
             take(*slot, (K1 + 1.0) * weight / (K1 + weight));
         }
     }
@@ -219,6 +223,11 @@ fn count(bag: &Bag) -> BTreeMap<&str, [u8; 2]> {
 #[expect(clippy::cast_precision_loss, reason = "a score needs no more digits")]
 fn ratio(part: usize, whole: usize) -> f32 {
     part as f32 / whole as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a score needs no more digits")]
+fn length(words: u32) -> f32 {
+    words as f32
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a score needs no more digits")]

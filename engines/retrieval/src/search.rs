@@ -21,12 +21,13 @@ const PRIORITY_WEIGHT: f32 = 0.01;
 /// A search over vectors of unit length, one per chunk, of the model that the questions are embedded
 /// with.
 pub trait Vectors {
-    /// The `count` nearest chunks among those that `allow` names, with their cosines, best first.
+    /// The `count` nearest chunks among those that `allow` names, or of all, with their cosines, best
+    /// first. Chunks that the index does not have are left out afterwards.
     fn search(
         &self,
         vector: &[f32],
         count: usize,
-        allow: &(dyn Fn(u64) -> bool + Sync),
+        allow: Option<&(dyn Fn(u64) -> bool + Sync)>,
     ) -> Vec<(u64, f32)>;
 
     /// The vector of a chunk.
@@ -38,7 +39,12 @@ pub trait Vectors {
 pub struct NoVectors;
 
 impl Vectors for NoVectors {
-    fn search(&self, _: &[f32], _: usize, _: &(dyn Fn(u64) -> bool + Sync)) -> Vec<(u64, f32)> {
+    fn search(
+        &self,
+        _: &[f32],
+        _: usize,
+        _: Option<&(dyn Fn(u64) -> bool + Sync)>,
+    ) -> Vec<(u64, f32)> {
         Vec::new()
     }
 
@@ -155,9 +161,10 @@ impl Index {
         let techniques = &plan.query.techniques;
         let groups = if techniques.lexical { subquery.groups.as_slice() } else { &[] };
         let scores = self.lexical.score(groups, allowed);
-        let allow = |key: u64| {
-            self.slot(key).is_some_and(|slot| allowed.is_none_or(|all| all[slot as usize]))
-        };
+        let passes = allowed.map(|allowed| {
+            move |key: u64| self.slot(key).is_some_and(|slot| allowed[slot as usize])
+        });
+        let allow = passes.as_ref().map(|passes| passes as &(dyn Fn(u64) -> bool + Sync));
         let mut found = Found { hits: BTreeMap::new(), lexical: Vec::new(), dense: Vec::new() };
         self.take_lexical(&scores, &mut found);
         if techniques.lexical {
@@ -166,7 +173,7 @@ impl Index {
         let Some(vector) = vector else {
             return rank(found, techniques.fusion, techniques.lexical, false);
         };
-        let nearest = vectors.search(vector, POOL, &allow);
+        let nearest = vectors.search(vector, POOL, allow);
         self.take_dense(&nearest, &scores, &mut found);
         complete(&mut found, vector, vectors);
         out.trace.record("dense", &found.lexical, &found.dense, String::new());
@@ -186,7 +193,7 @@ impl Index {
             && let Some(moved) = feedback(vector, &ranked, vectors)
         {
             let before = keys(&ranked);
-            let nearest = vectors.search(&moved, POOL, &allow);
+            let nearest = vectors.search(&moved, POOL, allow);
             self.take_dense(&nearest, &scores, &mut found);
             for hit in found.hits.values_mut() {
                 hit.cosine = None;
@@ -205,20 +212,23 @@ impl Index {
     }
 
     fn take_lexical(&self, scores: &Scores, found: &mut Found) {
-        let mut slots: Vec<(u32, u64)> = scores
-            .touched
-            .iter()
-            .filter_map(|slot| self.at(*slot).map(|(_, chunk)| (*slot, chunk.key)))
-            .collect();
+        let mut best: Vec<f32> =
+            scores.touched.iter().map(|slot| scores.by_slot[*slot as usize]).collect();
+        // Keys are looked up only for those that are good enough: common words touch everything.
+        let least = if best.len() > POOL {
+            *best.select_nth_unstable_by(POOL - 1, |a, b| b.total_cmp(a)).1
+        } else {
+            0.0
+        };
+        let good = scores.touched.iter().filter(|slot| scores.by_slot[**slot as usize] >= least);
+        let mut slots: Vec<(u32, u64)> =
+            good.filter_map(|slot| self.at(*slot).map(|(_, chunk)| (*slot, chunk.key))).collect();
         let order = |a: &(u32, u64), b: &(u32, u64)| {
             let score = |one: &(u32, u64)| scores.by_slot[one.0 as usize];
             score(b).total_cmp(&score(a)).then(a.1.cmp(&b.1))
         };
-        if slots.len() > POOL {
-            slots.select_nth_unstable_by(POOL, order);
-            slots.truncate(POOL);
-        }
         slots.sort_by(order);
+        slots.truncate(POOL);
         for (slot, key) in slots {
             let lexical = scores.by_slot[slot as usize];
             found.hits.insert(key, Candidate { key, score: 0.0, lexical, cosine: None });

@@ -48,10 +48,13 @@ pub struct DrainNode {
 /// Whether to insist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(example = json!({"force": false}))]
+#[schema(example = json!({"force": false, "without_majority": false}))]
 pub struct Insist {
-    /// Also if partitions then have fewer replicas than they should, or no quorum.
+    /// Also if partitions then have fewer replicas than they should.
     pub force: bool,
+    /// Also if a partition has no majority of voters that answers, or would have none: it stands still
+    /// then until it is recovered, and may lose what was acknowledged.
+    pub without_majority: bool,
 }
 
 /// Where a node stands.

@@ -112,7 +112,7 @@ codes! {
     CLUSTER_WRONG = "cluster_wrong", 409, never, "The node belongs to another cluster";
     CLUSTER_PARTITIONS_WRONG = "cluster_partitions_wrong", 409, never, "The node has another number of partitions";
     CLUSTER_TOO_FEW_NODES = "cluster_too_few_nodes", 409, never, "There are too few nodes";
-    CLUSTER_QUORUM_AT_RISK = "cluster_quorum_at_risk", 409, never, "Partitions would lose their quorum";
+    CLUSTER_QUORUM_AT_RISK = "cluster_quorum_at_risk", 409, never, "Partitions would lose their majority";
     NODE_INTRODUCTION_INVALID = "node_introduction_invalid", 422, never, "What the node says of itself is not usable";
     NODE_NUMBER_WRONG = "node_number_wrong", 409, never, "The cluster knows the node otherwise";
     NODE_STORE_RETIRED = "node_store_retired", 409, never, "The data folder belonged to a node that left";
@@ -202,7 +202,7 @@ codes! {
     CONNECTION_INVALID = "connection_invalid", 422, never, "A connection is not valid";
     CONNECTION_UNKNOWN = "connection_unknown", 404, never, "There is no such connection";
     COLLECTIONS_INVALID = "collections_invalid", 422, never, "Collections are not valid";
-    HOOK_REFUSED = "hook_refused", 403, never, "The webhook's signature is not right";
+    HOOK_REFUSED = "hook_refused", 401, never, "The webhook's signature is not right";
 
     // Knowledge.
     COLLECTION_UNKNOWN = "collection_unknown", 404, never, "There is no such collection";
@@ -236,8 +236,11 @@ codes! {
     CONVERSATION_ASSIGNEE_INVALID = "conversation_assignee_invalid", 422, never, "Nobody can be called that";
     CONVERSATION_CONTENT_INVALID = "conversation_content_invalid", 422, never, "There is nothing to say, or too much";
     CONVERSATION_NOTE_INVALID = "conversation_note_invalid", 422, never, "The note is empty or too long";
+    CHAT_FILE_UNAVAILABLE = "chat_file_unavailable", 404, never, "The file of a chat cannot be had";
+    CHAT_FILE_UNSUPPORTED = "chat_file_unsupported", 422, never, "The platform does not take this file";
 
     // Models and what they may cost.
+    TRANSLATION_UNAVAILABLE = "translation_unavailable", 503, again, "No model can translate now";
     MODEL_CALL_NOT_FOUND = "model_call_not_found", 404, never, "There is no such model call";
     BUDGET_LIMITS_INVALID = "budget_limits_invalid", 422, never, "Limits of a budget are not valid";
     BUDGET_AMOUNT_INVALID = "budget_amount_invalid", 422, never, "An amount is not valid";

@@ -66,6 +66,14 @@ pub struct ConversationReply {
     pub outgoing: Option<String>,
 }
 
+/// A file that a platform has now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"id": "1037543291543636"}))]
+pub struct StoredFile {
+    /// Its id there: what `id_or_url` of a message's media is to say. Good for 30 days.
+    pub id: String,
+}
+
 /// What a person answers to a customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -248,4 +256,73 @@ pub struct ConversationRow {
     pub rating: Option<u8>,
     /// The customer's profile.
     pub profile: Option<String>,
+}
+
+/// What is to be in another language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"language": "en", "limit": 10}))]
+pub struct Translate {
+    /// Into which language: an ISO 639-1 code. For a `text` of yours: the customer's if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// A text of yours instead of what was said: at most 8 000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Only messages before this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// How many messages at most: 1 to 200; 20 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Words in another language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "text": "Where is my tent?", "from": "de", "same": false, "doubtful": false
+}))]
+pub struct TranslatedWords {
+    /// The words.
+    pub text: String,
+    /// The language that they were in, as far as it could be told.
+    pub from: Option<String>,
+    /// Whether they were in the wanted language already.
+    pub same: bool,
+    /// Whether numbers, links or addresses are not those of the original.
+    pub doubtful: bool,
+}
+
+/// A message in another language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "seq": 3, "text": "Where is my tent?", "from": "de", "same": false, "doubtful": false
+}))]
+pub struct TranslatedMessage {
+    /// The message's number.
+    pub seq: u64,
+    /// Its words.
+    #[serde(flatten)]
+    pub translated: TranslatedWords,
+}
+
+/// A conversation, or a text, in another language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "language": "en", "messages": [], "text": null, "model": "openai/gpt-5-mini",
+    "call": "cal_01jd5x2k3m4n5p6q7r8s9t0v1w", "cost_micros": 310
+}))]
+pub struct Translation {
+    /// The language.
+    pub language: String,
+    /// The messages, oldest first; those without words are left out.
+    pub messages: Vec<TranslatedMessage>,
+    /// The text, if one was given.
+    pub text: Option<TranslatedWords>,
+    /// The model; null where nothing had to be translated.
+    pub model: Option<String>,
+    /// Its call, for `/api/v1/llm/traces`.
+    pub call: Option<String>,
+    /// What it cost, in millionths.
+    pub cost_micros: i64,
 }

@@ -40,7 +40,8 @@ pub use catalogue::{ItemPatch, Product, SaveItem};
 pub use connections::{Assistant, AssistantConfig, Connection, SaveConnection};
 pub use conversations::{
     Assignment, Conversation, ConversationMessage, ConversationReply, ConversationRow, GiveBack,
-    HandoffRequest, HumanReply, MessageChoice, NewNote, SendMessage,
+    HandoffRequest, HumanReply, MessageChoice, NewNote, SendMessage, StoredFile, Translate,
+    TranslatedMessage, TranslatedWords, Translation,
 };
 pub use events::{
     IngestReply, ItemResult, ItemStatus, OneOrMany, SegmentBatch, SegmentEvent, SegmentReply,

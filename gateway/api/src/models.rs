@@ -22,7 +22,7 @@ pub struct ModelCallRow {
     pub conversation: Option<String>,
     /// The turn of the conversation.
     pub turn: Option<u32>,
-    /// What for: `answer`, `summary`, `intents`, …
+    /// What for: `answer`, `repair`, `again` (after a failure), `question`, `image`.
     pub purpose: String,
     /// The provider.
     pub provider: String,

@@ -123,7 +123,7 @@ pub struct SearchReply {
     pub took_ms: u64,
     /// What each technique contributed, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Vec<Object>>)]
     pub trace: Option<Value>,
 }
 
@@ -210,7 +210,7 @@ pub struct Answered {
     pub cost_micros: i64,
     /// Milliseconds that it took.
     pub took_ms: u64,
-    /// The model call, if there was one.
+    /// The last model call, if there was one; a cached one too.
     pub call: Option<String>,
     /// Sentence by sentence.
     pub sentences: Vec<AnswerSentence>,
@@ -218,7 +218,7 @@ pub struct Answered {
     pub citations: Vec<Citation>,
     /// What each technique contributed, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Vec<Object>>)]
     pub trace: Option<Value>,
 }
 

@@ -20,7 +20,7 @@ use crate::auth::RootTokens;
 use crate::auth::Tenants;
 use crate::dispatch::{self, RouteMeters, dispatch};
 use crate::fault::Fault;
-use crate::limits::{Memory, Meters};
+use crate::limits::{Memory, Meters, RequestCounts};
 use crate::live::Live;
 use crate::options::Options;
 use crate::port::{AdminPort, Chat, Talk};
@@ -142,10 +142,9 @@ impl Edge {
             Meters::new(parts.options.metered_tenants_max, parts.options.metrics_tenants_max);
         let memory = parts.quota_file.map(Memory::new);
         let today = (parts.clock)().day();
-        if let Some((day, counts)) = memory.as_ref().and_then(Memory::load)
-            && day == today
-        {
-            meters.seed(day, counts);
+        let kept = memory.as_ref().and_then(Memory::load);
+        if let Some(kept) = kept.filter(|kept| kept.day == today) {
+            meters.seed(&kept);
         }
         Self {
             shared: Arc::new(Shared {
@@ -199,6 +198,12 @@ impl Edge {
     #[must_use]
     pub fn openapi() -> String {
         crate::openapi::document_json()
+    }
+
+    /// The day's requests, for whoever passes them between nodes.
+    #[must_use]
+    pub fn request_counts(&self) -> RequestCounts {
+        RequestCounts::new(Arc::clone(&self.shared))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

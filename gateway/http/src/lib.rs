@@ -49,12 +49,13 @@ mod tests;
 pub use auth::RootTokens;
 pub use auth::{Access, TENANT_HEADER};
 pub use edge::{Clock, Edge, EdgeParts, Random};
+pub use limits::RequestCounts;
 pub use live::{Live, LiveEvent, Relay};
 pub use options::{Options, OptionsError, Tls};
 pub use port::{
-    Actor, AdminAsk, AdminPort, Chat, ChatSign, ChatSigns, Embedded, Hook, HookAnswer, Image,
-    ModelCallFilter, Operator, Place, PortError, PortFuture, PortStream, PortTyped, Rows, Said,
-    SentDelivery, Talk,
+    Actor, AdminAsk, AdminPort, Chat, ChatFile, ChatSign, ChatSigns, Embedded, Hook, HookAnswer,
+    Image, ModelCallFilter, Operator, Place, PortError, PortFuture, PortStream, PortTyped, Rows,
+    Said, SentDelivery, Talk, Translated,
 };
 pub use route::{Method, RouteInfo};
 pub use serve::{Bound, ServeError, bind, serve};

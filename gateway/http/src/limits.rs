@@ -3,10 +3,16 @@
 //!
 //! The count of the day survives a restart: it is written to a file at least once a second
 //! ([`memory`]), so a crash forgets at most the requests of the last second.
+//!
+//! In a cluster the day's requests are the tenant's: what the other nodes let in counts too, as far as
+//! this node has heard ([`counts`]). Nothing is asked for a request. What nodes have not yet told each
+//! other, about a second's worth, may be let in beyond the plan. The burst is each node's own.
 
+mod counts;
 mod memory;
 
-pub(crate) use memory::Memory;
+pub use counts::RequestCounts;
+pub(crate) use memory::{Kept, Memory};
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -33,6 +39,8 @@ const DAY_S: i64 = 86_400;
 #[derive(Debug)]
 pub(crate) struct Meters {
     tenants: DashMap<TenantId, Arc<Meter>>,
+    /// What other nodes let in: the day and the count. Never more than were counted there.
+    elsewhere: DashMap<TenantId, (i64, u64)>,
     tenants_max: usize,
     labels_max: usize,
     labelled: AtomicU64,
@@ -43,6 +51,8 @@ pub(crate) struct Meters {
 pub(crate) struct Meter {
     day: AtomicI64,
     used: AtomicU64,
+    /// Of this day too: what other nodes let in.
+    elsewhere: AtomicU64,
     last_used_ms: AtomicI64,
     burst: RwLock<Burst>,
     requests: Counter,
@@ -84,6 +94,7 @@ impl Meters {
     pub(crate) fn new(tenants_max: usize, labels_max: usize) -> Self {
         Self {
             tenants: DashMap::new(),
+            elsewhere: DashMap::new(),
             tenants_max,
             labels_max,
             labelled: AtomicU64::new(0),
@@ -92,16 +103,57 @@ impl Meters {
     }
 
     /// Takes up counts that a former process has written.
-    pub(crate) fn seed(&self, day: i64, counts: impl IntoIterator<Item = (TenantId, u64)>) {
-        for (tenant, used) in counts {
-            let meter = self.fresh(tenant, &impresario_tenant::Plan::Free.limits());
-            meter.day.store(day, Ordering::Relaxed);
-            meter.used.store(used, Ordering::Relaxed);
-            self.tenants.insert(tenant, Arc::new(meter));
+    pub(crate) fn seed(&self, kept: &Kept) {
+        for (tenant, used) in &kept.elsewhere {
+            self.note_elsewhere(kept.day, *tenant, *used);
+        }
+        for (tenant, used) in &kept.own {
+            self.raise(kept.day, *tenant, *used);
         }
     }
 
-    /// Every tenant's count of this day.
+    /// At least so many were counted here on this day.
+    pub(crate) fn raise(&self, day: i64, tenant: TenantId, used: u64) {
+        let meter = self.meter(tenant, &impresario_tenant::Plan::Free.limits());
+        meter.begin(day, self.elsewhere_on(day, tenant));
+        meter.used.fetch_max(used, Ordering::Relaxed);
+    }
+
+    /// At least so many were counted at the other nodes on this day.
+    pub(crate) fn note_elsewhere(&self, day: i64, tenant: TenantId, used: u64) {
+        let used = {
+            let mut known = self.elsewhere.entry(tenant).or_insert((day, 0));
+            match known.0.cmp(&day) {
+                std::cmp::Ordering::Less => *known = (day, used),
+                std::cmp::Ordering::Equal => known.1 = known.1.max(used),
+                std::cmp::Ordering::Greater => return,
+            }
+            known.1
+        };
+        if let Some(meter) = self.tenants.get(&tenant)
+            && meter.day.load(Ordering::Relaxed) == day
+        {
+            meter.elsewhere.fetch_max(used, Ordering::Relaxed);
+        }
+    }
+
+    fn elsewhere_on(&self, day: i64, tenant: TenantId) -> u64 {
+        self.elsewhere.get(&tenant).filter(|known| known.0 == day).map_or(0, |known| known.1)
+    }
+
+    /// Every count of this day.
+    pub(crate) fn kept(&self, day: i64) -> Kept {
+        let today = self.elsewhere.iter().filter(|known| known.0 == day);
+        let elsewhere = today.map(|known| (*known.key(), known.1)).collect();
+        Kept { day, own: self.counts(day), elsewhere }
+    }
+
+    /// Forgets what other nodes counted on earlier days.
+    pub(crate) fn tidy(&self, day: i64) {
+        self.elsewhere.retain(|_, known| known.0 >= day);
+    }
+
+    /// Every tenant's count of this day at this node.
     pub(crate) fn counts(&self, day: i64) -> Vec<(TenantId, u64)> {
         self.tenants
             .iter()
@@ -111,12 +163,12 @@ impl Meters {
             .collect()
     }
 
-    /// How many requests of today are counted for a tenant.
+    /// How many requests of today are counted for a tenant, at all nodes.
     pub(crate) fn used_today(&self, tenant: TenantId, now: Timestamp) -> u64 {
-        self.tenants
-            .get(&tenant)
-            .filter(|meter| meter.day.load(Ordering::Relaxed) == now.day())
-            .map_or(0, |meter| meter.used.load(Ordering::Relaxed))
+        let meter = self.tenants.get(&tenant);
+        let today = meter.filter(|meter| meter.day.load(Ordering::Relaxed) == now.day());
+        let own = today.map_or(0, |meter| meter.used.load(Ordering::Relaxed));
+        own.saturating_add(self.elsewhere_on(now.day(), tenant))
     }
 
     /// Counts one request, or says when the next one may come. A refused request is not counted.
@@ -131,9 +183,10 @@ impl Meters {
         meter.last_used_ms.store(now.as_ms(), Ordering::Relaxed);
         meter.adopt(limits);
         let day = now.day();
-        if meter.day.swap(day, Ordering::Relaxed) != day {
-            meter.used.store(0, Ordering::Relaxed);
+        if meter.day.load(Ordering::Relaxed) != day {
+            meter.begin(day, self.elsewhere_on(day, tenant));
         }
+        let elsewhere = meter.elsewhere.load(Ordering::Relaxed);
         let reset_s = DAY_S - now.as_ms().div_euclid(1_000).rem_euclid(DAY_S);
         let burst = meter.burst.read();
         let standing = |used: u64| Standing {
@@ -146,9 +199,10 @@ impl Meters {
             let fault = Fault::new(&codes::RATE_LIMITED)
                 .detail(format!("at most {} requests per second", limits.burst_per_second))
                 .retry_after_ms(Some(u64::try_from(wait.as_millis()).unwrap_or(1_000).max(1)));
-            return (standing(meter.used.load(Ordering::Relaxed)), Err(fault));
+            let used = meter.used.load(Ordering::Relaxed).saturating_add(elsewhere);
+            return (standing(used), Err(fault));
         }
-        let used = meter.used.fetch_add(1, Ordering::Relaxed) + 1;
+        let used = (meter.used.fetch_add(1, Ordering::Relaxed) + 1).saturating_add(elsewhere);
         if used > limits.requests_per_day {
             meter.used.fetch_sub(1, Ordering::Relaxed);
             let fault = Fault::new(&codes::QUOTA_EXHAUSTED)
@@ -176,6 +230,7 @@ impl Meters {
         Meter {
             day: AtomicI64::new(i64::MIN),
             used: AtomicU64::new(0),
+            elsewhere: AtomicU64::new(0),
             last_used_ms: AtomicI64::new(0),
             burst: RwLock::new(Burst::new(limits)),
             requests: metrics::counter!("impresario_tenant_requests_total", "tenant" => label),
@@ -197,6 +252,14 @@ impl Meters {
 }
 
 impl Meter {
+    /// Counts anew, if it is another day.
+    fn begin(&self, day: i64, elsewhere: u64) {
+        if self.day.swap(day, Ordering::Relaxed) != day {
+            self.used.store(0, Ordering::Relaxed);
+            self.elsewhere.store(elsewhere, Ordering::Relaxed);
+        }
+    }
+
     /// Follows a change of plan or overrides.
     fn adopt(&self, limits: &Limits) {
         if self.burst.read().is_for(limits) {

@@ -332,13 +332,18 @@ fn problems(route: &Route) -> BTreeMap<u16, Response> {
             names.push(code.name);
         }
     }
-    by_status.into_iter().map(|(status, names)| (status, problem(&names))).collect()
+    by_status.into_iter().map(|(status, names)| (status, problem(&names, route.foreign))).collect()
 }
 
-fn problem(names: &[&str]) -> Response {
+/// A problem document; a route that speaks for another API also answers in that one's own JSON.
+fn problem(names: &[&str], is_foreign: bool) -> Response {
     let schema: RefOr<Schema> = RefOr::Ref(Ref::from_schema_name(Problem::name()));
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new()
+    let mut response = ResponseBuilder::new();
+    if is_foreign {
+        response = response.content("application/json", Content::default());
+    }
+    response
         .description(names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
         .content(PROBLEM_JSON, content)
         .extensions(Some(

@@ -4,7 +4,7 @@ mod talk;
 
 pub use ask::{Actor, AdminAsk, Operator, Place, Rows};
 pub use chat::{Chat, ChatSign, ChatSigns, Embedded, Said};
-pub use talk::{Hook, HookAnswer, Image, ModelCallFilter, Talk};
+pub use talk::{ChatFile, Hook, HookAnswer, Image, ModelCallFilter, Talk, Translated};
 
 use std::future::Future;
 use std::pin::Pin;

@@ -44,6 +44,8 @@ pub(crate) struct Route {
     pub(crate) idempotent: bool,
     /// How what went wrong is told: as a problem document, unless it speaks for another API.
     pub(crate) refuse: fn(Fault, TraceId) -> Response,
+    /// Whether it tells what went wrong in the JSON of another API.
+    pub(crate) foreign: bool,
 }
 
 /// The methods in use.
@@ -172,6 +174,7 @@ impl Route {
             codes: &[],
             idempotent: false,
             refuse: Fault::into_response,
+            foreign: false,
         }
     }
 

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::bounded::Bounded;
 use crate::edge::{Edge, Shared};
-use crate::limits::REMEMBER_EVERY;
+use crate::limits::{Kept, REMEMBER_EVERY};
 use crate::options::{Options, OptionsError, Tls};
 
 /// Why the edge does not listen.
@@ -172,26 +172,27 @@ fn tls_config(tls: &Tls) -> Result<rustls::ServerConfig, ServeError> {
 async fn remember(shared: &Arc<Shared>) {
     let mut ticks = tokio::time::interval(REMEMBER_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last = Vec::new();
+    let mut last = Kept::default();
     loop {
         ticks.tick().await;
         let metrics = shared.metrics.clone();
         let upkeep = tokio::task::spawn_blocking(move || metrics.run_upkeep());
         // Only a panic or the end of the runtime stops it; the next tick tries again.
         let _ = upkeep.await;
-        let counts = shared.meters.counts(shared.now().day());
-        if counts != last {
+        let day = shared.now().day();
+        shared.meters.tidy(day);
+        let kept = shared.meters.kept(day);
+        if kept != last {
             write_counts(shared).await;
-            last = counts;
+            last = kept;
         }
     }
 }
 
 async fn write_counts(shared: &Arc<Shared>) {
     let Some(memory) = shared.memory.clone() else { return };
-    let day = shared.now().day();
-    let counts = shared.meters.counts(day);
-    let written = tokio::task::spawn_blocking(move || memory.store(day, &counts)).await;
+    let kept = shared.meters.kept(shared.now().day());
+    let written = tokio::task::spawn_blocking(move || memory.store(&kept)).await;
     match written {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "request counts could not be written"),

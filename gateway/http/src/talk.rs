@@ -5,9 +5,10 @@ mod guard;
 mod identity;
 mod mcp;
 mod openai;
+mod page;
 mod session;
 mod site;
-mod transcript;
+pub(crate) mod transcript;
 mod watch;
 mod widget;
 
@@ -17,4 +18,5 @@ mod tests;
 pub(crate) use guard::Guard;
 pub(crate) use mcp::ROUTES as MCP;
 pub(crate) use openai::ROUTES as OPENAI;
+pub(crate) use page::ROUTES as PAGE;
 pub(crate) use widget::ROUTES as WIDGET;

@@ -18,11 +18,14 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::keys::{Keys, RESTORING};
 use super::{Answered, Refused, Room};
 
+mod attempt;
 mod peers;
 mod write;
 
+pub(crate) use attempt::Attempt;
 pub(crate) use peers::Peers;
 use write::write;
 
@@ -77,6 +80,9 @@ enum Ask {
         partition: u16,
         #[cbor(n(1), with = "minicbor::bytes")]
         writes: Vec<u8>,
+        /// Refused if there is a later one.
+        #[n(2)]
+        attempt: Option<Attempt>,
     },
     /// Read effects and timers again from the store.
     #[n(4)]
@@ -91,6 +97,9 @@ enum Ask {
         partition: u16,
         #[n(1)]
         tenant: Option<TenantId>,
+        /// Refused if there is a later one.
+        #[n(2)]
+        attempt: Option<Attempt>,
     },
     /// Of the system group's leader: change a row of it, if it holds what is expected.
     #[n(7)]
@@ -115,6 +124,16 @@ enum Ask {
         table: u8,
         #[cbor(n(1), with = "minicbor::bytes")]
         prefix: Vec<u8>,
+    },
+    /// Let nobody but this attempt fill the partition; or nobody at all.
+    #[n(10)]
+    Fill {
+        #[n(0)]
+        partition: u16,
+        #[n(1)]
+        attempt: Attempt,
+        #[n(2)]
+        is_over: bool,
     },
 }
 
@@ -152,6 +171,9 @@ pub(crate) struct BackupRoom {
     host: Host,
     hook: Arc<Hook>,
     options: Options,
+    keys: Arc<Keys>,
+    /// Held for writing while another attempt takes over.
+    filling: tokio::sync::RwLock<()>,
     /// How far shipping is, as JSON, while this node does it.
     shipping: Mutex<String>,
     /// What is being written here.
@@ -164,12 +186,15 @@ impl BackupRoom {
         host: Host,
         hook: Arc<Hook>,
         options: Options,
+        keys: Arc<Keys>,
     ) -> Arc<Self> {
         Arc::new(Self {
             consensus,
             host,
             hook,
             options,
+            keys,
+            filling: tokio::sync::RwLock::default(),
             shipping: Mutex::default(),
             writing: Mutex::default(),
         })
@@ -194,7 +219,9 @@ impl BackupRoom {
                 }
                 Ok(Vec::new())
             }
-            Ask::Commit { partition, writes } => {
+            Ask::Commit { partition, writes, attempt } => {
+                let _filling = self.filling.read().await;
+                self.check_attempt(partition, attempt.as_ref())?;
                 let batches =
                     decode_batches("a commit", &writes).map_err(|error| refused(&error))?;
                 let writes = batches.into_iter().flat_map(|batch| batch.writes).collect();
@@ -210,17 +237,16 @@ impl BackupRoom {
                     .ok_or_else(|| not_now("another node decides here"))?;
                 Ok(encode(&self.is_empty(partition)?))
             }
-            Ask::Clear { partition, tenant: Some(tenant) } => {
-                let removed = self.host.remove_tenant(PartitionId(partition), tenant).await;
-                removed.map(|()| Vec::new()).map_err(|failure| not_now(&failure))
+            Ask::Clear { partition, tenant, attempt } => {
+                let _filling = self.filling.read().await;
+                self.check_attempt(partition, attempt.as_ref())?;
+                self.clear(partition, tenant).await
             }
-            Ask::Clear { partition, tenant: None } => {
-                self.check_no_tenants()?;
-                let KeyRange { from, to } = KeyRange::all();
-                let tables = Table::ALL.into_iter().filter(|table| *table != Table::Meta);
-                let delete =
-                    |table| Write::DeleteRange { table, from: from.clone(), to: to.clone() };
-                self.commit(partition, tables.map(delete).collect()).await
+            Ask::Fill { partition, attempt, is_over } => {
+                // What was let in before is committed before.
+                let _filling = self.filling.write().await;
+                let write = if is_over { attempt.end() } else { attempt.admit() };
+                self.commit(partition, vec![write]).await
             }
             Ask::Mark { key, expected, value, forget } => {
                 let forget = forget.into_iter().map(Vec::from).collect();
@@ -229,6 +255,27 @@ impl BackupRoom {
             Ask::Shipping => Ok(self.shipping.lock().clone().into_bytes()),
             Ask::Read { table, prefix } => self.read(table, &prefix).await,
         }
+    }
+
+    /// That no later attempt fills the partition.
+    fn check_attempt(&self, partition: u16, attempt: Option<&Attempt>) -> Result<(), Refused> {
+        let Some(attempt) = attempt else { return Ok(()) };
+        let (host, partition) = (&self.host, PartitionId(partition));
+        host.leads(partition).ok_or_else(|| not_now("another node decides here"))?;
+        let admitted = attempt.is_admitted(&**host.journal(), partition);
+        if admitted.map_err(|error| not_now(&error))? { Ok(()) } else { Err(overtaken()) }
+    }
+
+    async fn clear(&self, partition: u16, tenant: Option<TenantId>) -> Result<Vec<u8>, Refused> {
+        if let Some(tenant) = tenant {
+            let removed = self.host.remove_tenant(PartitionId(partition), tenant).await;
+            return removed.map(|()| Vec::new()).map_err(|failure| not_now(&failure));
+        }
+        self.check_no_tenants()?;
+        let KeyRange { from, to } = KeyRange::all();
+        let tables = Table::ALL.into_iter().filter(|table| *table != Table::Meta);
+        let delete = |table| Write::DeleteRange { table, from: from.clone(), to: to.clone() };
+        self.commit(partition, tables.map(delete).collect()).await
     }
 
     async fn commit(&self, partition: u16, writes: Vec<Write>) -> Result<Vec<u8>, Refused> {
@@ -339,21 +386,23 @@ impl BackupRoom {
         value: Option<Vec<u8>>,
         forget: Vec<Vec<u8>>,
     ) -> Result<Vec<u8>, Refused> {
+        // Keys are given under the same lock.
+        let _keys = self.keys.hold().await;
         let system = self.consensus.system(self.partitions());
         let now = system.leadership();
         if !now.is_leader() {
             return Err(not_now("another node leads the system group"));
         }
         system.confirm(now.term).await.map_err(|error| not_now(&error))?;
+        if key == RESTORING && expected.is_none() && value.is_some() {
+            self.check_no_tenants()?;
+        }
         let held = system.get(Table::Meta, &key).map_err(|error| not_now(&error))?;
         if held == value {
             return Ok(Vec::new());
         }
         if held != expected {
-            return Err(Refused {
-                code: "backup_running".to_owned(),
-                message: "something else is being brought in".to_owned(),
-            });
+            return Err(overtaken());
         }
         let table = Table::Meta;
         let mut writes: Vec<Write> =
@@ -396,6 +445,13 @@ impl Room for BackupRoom {
 
 fn not_now<E: std::fmt::Display + ?Sized>(why: &E) -> Refused {
     Refused { code: UNAVAILABLE.to_owned(), message: why.to_string() }
+}
+
+fn overtaken() -> Refused {
+    Refused {
+        code: "backup_running".to_owned(),
+        message: "something else is being brought in, or the same by a later attempt".to_owned(),
+    }
 }
 
 fn refused(error: &BackupError) -> Refused {

@@ -19,7 +19,9 @@ use minicbor::{Decode, Encode};
 use tokio::time::Instant;
 
 use super::{Answered, Neighbours, PeerError, Refused, Room};
-pub(crate) use ledger::{Ledger, LedgerError};
+pub(crate) use ledger::{Ledger, LedgerError, RESTORING};
+
+use super::backup::Attempt;
 
 /// The mark of this room.
 pub(crate) const MARK: u8 = 2;
@@ -61,9 +63,9 @@ enum Ask {
     #[n(4)]
     Follow(#[n(0)] u64),
     /// Of the system group's leader: keep these rows too; refused if a tenant among them has
-    /// another one.
+    /// another one, or if there is a later attempt.
     #[n(5)]
-    Adopt(#[n(0)] Vec<Adopted>),
+    Adopt(#[n(0)] Vec<Adopted>, #[n(1)] Option<Attempt>),
     /// Of the system group's leader: the root token of a node has this hash.
     #[n(6)]
     Root {
@@ -165,15 +167,20 @@ impl Keys {
     }
 
     /// Keeps wrapped keys that come from a backup or from another cluster.
-    pub(crate) async fn adopt(&self, rows: Vec<Row>) -> Result<(), KeysError> {
+    pub(crate) async fn adopt(&self, rows: Vec<Row>, attempt: Attempt) -> Result<(), KeysError> {
         let rows = rows.into_iter().map(|(tenant, row)| Adopted { tenant, row });
-        let version = self.ask_system(&Ask::Adopt(rows.collect())).await?;
+        let version = self.ask_system(&Ask::Adopt(rows.collect(), Some(attempt))).await?;
         let version: u64 = decode(&version).map_err(|error| unavailable(&error))?;
         let (followed, ()) =
             tokio::join!(self.ledger.await_version(version, WITHIN), self.tell(version));
         followed.map_err(|error| unavailable(&error))?;
         self.sync();
         Ok(())
+    }
+
+    /// No key is given while this is held, at this node.
+    pub(crate) async fn hold(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        self.ledger.hold().await
     }
 
     /// Makes the root token of this node good at every node. Tries until it is.
@@ -298,9 +305,9 @@ impl Keys {
                 self.ledger.removed(tenant).await?;
                 Ok(Vec::new())
             }
-            Ask::Adopt(rows) => {
+            Ask::Adopt(rows, attempt) => {
                 let rows = rows.into_iter().map(|adopted| (adopted.tenant, adopted.row));
-                Ok(encode(&self.ledger.adopt(rows.collect()).await?))
+                Ok(encode(&self.ledger.adopt(rows.collect(), attempt.as_ref()).await?))
             }
             Ask::Root { node, hash } => {
                 self.ledger.share_root(node, hash).await?;
@@ -352,6 +359,7 @@ impl From<LedgerError> for Refused {
     fn from(error: LedgerError) -> Self {
         let code = match &error {
             LedgerError::Taken(_) | LedgerError::Erasing(_) => "tenant_exists",
+            LedgerError::Restoring | LedgerError::Overtaken => "backup_running",
             LedgerError::Commit(_)
             | LedgerError::Read(_)
             | LedgerError::Vault(_)

@@ -4,10 +4,13 @@
 //! they send it the changes of those tenants that are committed with them. Nothing waits for it: what
 //! does not arrive is lost, and its subscribers are told so (`lagged`), as are those who listen when a
 //! node goes silent or did not know of them for a while. Changes in the first moments after a subscription may not come.
+//!
+//! In the same way whoever watches a conversation is poked when something happens in it elsewhere. A poke
+//! only says to look again, so watchers are also poked whenever something may have been missed.
 
 mod book;
+mod tell;
 
-use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,16 +19,17 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use impresario_http::{Live, LiveEvent, Relay};
-use impresario_ids::{NodeId, TenantId};
+use impresario_ids::{ConversationId, NodeId, TenantId};
 use impresario_kernel::{decode, encode};
-use minicbor::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::book::{Book, Bundle};
+use self::tell::{Change, Lost, Noted, Poke, Tell, Told};
 use super::tasks::{Spawner, Tasks};
 use super::{Answered, Neighbours, Refused, Room};
+use crate::talk::Pokes;
 
 /// The mark of this room.
 pub(crate) const MARK: u8 = 4;
@@ -40,92 +44,27 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Tenants that one node may listen to elsewhere.
 const TENANTS_MAX: usize = 16_384;
 
-/// What one node tells another.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-enum Tell {
-    /// Somebody listens here to these tenants, and to no others.
-    #[n(0)]
-    Wants(#[n(0)] Vec<TenantId>),
-    /// What was committed with me.
-    #[n(1)]
-    Changes {
-        #[n(0)]
-        changes: Vec<Told>,
-        #[n(1)]
-        lost: Vec<Lost>,
-    },
+/// Of which tenants somebody wants to hear.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Wishes {
+    changes: BTreeSet<TenantId>,
+    /// What happens in conversations.
+    talks: BTreeSet<TenantId>,
 }
 
-/// The answer to [`Tell::Wants`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-struct Noted {
-    /// Whether the node was known to listen, so that nothing was missed since it last said so.
-    #[n(0)]
-    known: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-struct Told {
-    #[n(0)]
-    tenant: TenantId,
-    #[n(1)]
-    change: Change,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-struct Lost {
-    #[n(0)]
-    tenant: TenantId,
-    #[n(1)]
-    count: u64,
-}
-
-/// A [`LiveEvent`].
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-struct Change {
-    #[n(0)]
-    kind: String,
-    #[n(1)]
-    profile: Option<String>,
-    #[n(2)]
-    segment: Option<String>,
-    #[n(3)]
-    at: String,
-    /// JSON.
-    #[n(4)]
-    data: String,
-}
-
-impl Change {
-    fn of(event: &LiveEvent) -> Self {
-        Self {
-            kind: event.kind.to_string(),
-            profile: event.profile.clone(),
-            segment: event.segment.clone(),
-            at: event.at.clone(),
-            data: event.data.to_string(),
-        }
+impl Wishes {
+    fn names(&self, tenant: TenantId) -> bool {
+        self.changes.contains(&tenant) || self.talks.contains(&tenant)
     }
 
-    fn event(self) -> LiveEvent {
-        LiveEvent {
-            kind: Cow::Owned(self.kind),
-            profile: self.profile,
-            segment: self.segment,
-            at: self.at,
-            // What is not understood is not shown.
-            data: serde_json::from_str(&self.data).unwrap_or_default(),
-        }
-    }
-
-    /// Bytes, about.
-    fn size(&self) -> usize {
-        64 + self.kind.len() + self.data.len()
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.talks.is_empty()
     }
 }
 
 struct Inner {
     live: Arc<Live>,
+    pokes: Arc<Pokes>,
     neighbours: Neighbours,
     tasks: Spawner,
     /// Whether anybody elsewhere wants anything: spares each commit the lock.
@@ -137,13 +76,19 @@ struct Inner {
 
 /// Opens the room, and passes changes on while the tasks are held. `queue_max` is how many changes
 /// may wait for one node.
-pub(crate) fn start(live: Arc<Live>, neighbours: &Neighbours, queue_max: usize) -> Tasks {
+pub(crate) fn start(
+    live: Arc<Live>,
+    pokes: Arc<Pokes>,
+    neighbours: &Neighbours,
+    queue_max: usize,
+) -> Tasks {
     let tasks = Tasks::default();
     if neighbours.steward().is_none() {
         return tasks;
     }
     let inner = Arc::new(Inner {
         live: Arc::clone(&live),
+        pokes: Arc::clone(&pokes),
         neighbours: neighbours.clone(),
         tasks: tasks.spawner(),
         any: AtomicBool::new(false),
@@ -153,6 +98,12 @@ pub(crate) fn start(live: Arc<Live>, neighbours: &Neighbours, queue_max: usize) 
     // The tasks hold what is behind these.
     neighbours.board().open(MARK, Arc::new(Ear(Arc::downgrade(&inner))));
     live.relay(Arc::new(Mouth(Arc::downgrade(&inner))));
+    let weak = Arc::downgrade(&inner);
+    pokes.pass_on(Box::new(move |talk| {
+        if let Some(inner) = weak.upgrade() {
+            inner.pass_talk(talk);
+        }
+    }));
     tasks.spawn(announce(inner));
     tasks
 }
@@ -178,37 +129,34 @@ impl Relay for Mouth {
 async fn announce(inner: Arc<Inner>) {
     let mut ticks = interval(ANNOUNCE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut firsts = inner.live.watch_firsts();
+    let (mut firsts, mut begun) = (inner.live.watch_firsts(), inner.pokes.watch_begun());
     // What each node has confirmed.
-    let mut confirmed: BTreeMap<NodeId, BTreeSet<TenantId>> = BTreeMap::new();
+    let mut confirmed: BTreeMap<NodeId, Wishes> = BTreeMap::new();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             changed = firsts.changed() => if changed.is_err() { return },
+            changed = begun.changed() => if changed.is_err() { return },
         }
         inner.tidy();
-        let mut tenants: BTreeSet<TenantId> = inner.live.tenants().into_iter().collect();
-        if tenants.len() > TENANTS_MAX {
-            tracing::warn!(
-                tenants = tenants.len(),
-                "too many tenants are listened to here for all of their changes to come from other nodes"
-            );
-            tenants = tenants.into_iter().take(TENANTS_MAX).collect();
-        }
+        let wishes = inner.wishes();
         let mut nodes = inner.neighbours.others();
         nodes.retain(|node| inner.neighbours.is_alive(*node));
-        confirmed.retain(|node, listened| {
+        confirmed.retain(|node, before| {
             let stays = nodes.contains(node);
             if !stays {
                 // It may have taken its last changes with it.
-                listened.intersection(&tenants).for_each(|tenant| inner.live.lost(*tenant, 0));
+                inner.missed(before, &wishes);
             }
             stays
         });
-        let body = encode(&Tell::Wants(tenants.iter().copied().collect()));
+        let body = encode(&Tell::Wants {
+            changes: wishes.changes.iter().copied().collect(),
+            talks: Some(wishes.talks.iter().copied().collect()),
+        });
         let asks = nodes
             .iter()
-            .filter(|node| !tenants.is_empty() || confirmed.contains_key(node))
+            .filter(|node| !wishes.is_empty() || confirmed.contains_key(node))
             .map(async |node| {
                 (*node, inner.neighbours.ask(*node, MARK, body.clone(), ANNOUNCE_WITHIN).await)
             });
@@ -222,16 +170,58 @@ async fn announce(inner: Arc<Inner>) {
             };
             let before = confirmed.remove(&node).unwrap_or_default();
             if !noted.known {
-                before.intersection(&tenants).for_each(|tenant| inner.live.lost(*tenant, 0));
+                inner.missed(&before, &wishes);
             }
-            if !tenants.is_empty() {
-                confirmed.insert(node, tenants.clone());
+            // What happened between the beginning of a watch and now was not told.
+            let unheard = wishes.talks.difference(&before.talks);
+            unheard.for_each(|tenant| inner.pokes.poke_all(*tenant));
+            if !wishes.is_empty() {
+                confirmed.insert(node, wishes.clone());
             }
         }
     }
 }
 
 impl Inner {
+    /// Of whom somebody on this node wants to hear.
+    fn wishes(&self) -> Wishes {
+        let mut changes: BTreeSet<TenantId> = self.live.tenants().into_iter().collect();
+        let mut talks = self.pokes.tenants();
+        if changes.len().max(talks.len()) > TENANTS_MAX {
+            tracing::warn!(
+                tenants = changes.len(),
+                talks = talks.len(),
+                "too many tenants are listened to here for all of their changes to come from other nodes"
+            );
+            changes = changes.into_iter().take(TENANTS_MAX).collect();
+            talks = talks.into_iter().take(TENANTS_MAX).collect();
+        }
+        Wishes { changes, talks }
+    }
+
+    /// Something may have been missed of what was wanted and still is.
+    fn missed(&self, before: &Wishes, now: &Wishes) {
+        before.changes.intersection(&now.changes).for_each(|tenant| self.live.lost(*tenant, 0));
+        before.talks.intersection(&now.talks).for_each(|tenant| self.pokes.poke_all(*tenant));
+    }
+
+    fn pass_talk(&self, talk: (TenantId, ConversationId)) {
+        let wanted = self.any.load(Ordering::Relaxed) && self.book.read().are_talks_wanted(talk.0);
+        if wanted {
+            let waiting = {
+                let mut book = self.book.write();
+                book.put_talk(talk);
+                book.waiting()
+            };
+            self.wake(&waiting);
+        }
+    }
+
+    fn wake(&self, waiting: &[NodeId]) {
+        let senders = self.senders.lock();
+        waiting.iter().filter_map(|node| senders.get(node)).for_each(|sender| sender.notify_one());
+    }
+
     fn is_wanted(&self, tenant: TenantId) -> bool {
         self.any.load(Ordering::Relaxed) && self.book.read().is_wanted(tenant)
     }
@@ -242,8 +232,7 @@ impl Inner {
             book.put(tenant, || Change::of(event));
             book.waiting()
         };
-        let senders = self.senders.lock();
-        waiting.iter().filter_map(|node| senders.get(node)).for_each(|sender| sender.notify_one());
+        self.wake(&waiting);
     }
 
     fn tidy(&self) {
@@ -255,12 +244,11 @@ impl Inner {
     }
 
     /// A node says what it wants.
-    fn note(self: &Arc<Self>, node: NodeId, tenants: Vec<TenantId>) -> Noted {
-        let tenants: BTreeSet<_> = tenants.into_iter().take(TENANTS_MAX).collect();
-        let wants_any = !tenants.is_empty();
+    fn note(self: &Arc<Self>, node: NodeId, wishes: Wishes) -> Noted {
+        let wants_any = !wishes.is_empty();
         let known = {
             let mut book = self.book.write();
-            let known = book.wants(node, tenants, Instant::now());
+            let known = book.wants(node, wishes, Instant::now());
             self.any.store(!book.is_empty(), Ordering::Relaxed);
             known
         };
@@ -312,9 +300,14 @@ fn message(bundle: &Bundle) -> Vec<u8> {
     let told =
         |(tenant, change): &(TenantId, Change)| Told { tenant: *tenant, change: change.clone() };
     let lost = |(tenant, count): (&TenantId, &u64)| Lost { tenant: *tenant, count: *count };
+    let poke = |(tenant, conversation): &(TenantId, ConversationId)| Poke {
+        tenant: *tenant,
+        conversation: *conversation,
+    };
     encode(&Tell::Changes {
         changes: bundle.changes.iter().map(told).collect(),
         lost: bundle.lost.iter().map(lost).collect(),
+        talks: (!bundle.talks.is_empty()).then(|| bundle.talks.iter().map(poke).collect()),
     })
 }
 
@@ -329,10 +322,18 @@ impl Room for Ear {
                 return Err(Refused { code, message });
             };
             match decode::<Tell>(&body) {
-                Ok(Tell::Wants(tenants)) => Ok(encode(&inner.note(from, tenants))),
-                Ok(Tell::Changes { changes, lost }) => {
+                Ok(Tell::Wants { changes, talks }) => {
+                    let changes = changes.into_iter().take(TENANTS_MAX).collect();
+                    let talks = talks.into_iter().flatten().take(TENANTS_MAX).collect();
+                    Ok(encode(&inner.note(from, Wishes { changes, talks })))
+                }
+                Ok(Tell::Changes { changes, lost, talks }) => {
                     for Lost { tenant, count } in lost {
                         inner.live.lost(tenant, count);
+                        inner.pokes.poke_all(tenant);
+                    }
+                    for Poke { tenant, conversation } in talks.into_iter().flatten() {
+                        inner.pokes.poke((tenant, conversation));
                     }
                     for Told { tenant, change } in changes {
                         inner.live.deliver(tenant, change.event());
@@ -344,50 +345,5 @@ impl Room for Ear {
                 }
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[track_caller]
-    fn check<T: impresario_kernel::Stored + PartialEq + std::fmt::Debug>(what: &T, want: &str) {
-        let hex: String = encode(what).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, want);
-        assert_eq!(decode::<T>(&encode(what)).ok().as_ref(), Some(what));
-    }
-
-    fn event() -> LiveEvent {
-        LiveEvent {
-            kind: "segment.left".into(),
-            profile: Some("p".to_owned()),
-            segment: None,
-            at: "t".to_owned(),
-            data: json!({ "version": 1 }),
-        }
-    }
-
-    /// The bytes of a release: later ones must read them, and it must read theirs.
-    #[test]
-    fn messages_are_as_released() {
-        let tenant = TenantId::from_bytes([1; 16]);
-        check(&Tell::Wants(vec![tenant]), "820081815001010101010101010101010101010101");
-        let changes = vec![Told { tenant, change: Change::of(&event()) }];
-        check(
-            &Tell::Changes { changes, lost: vec![Lost { tenant, count: 3 }] },
-            "82018281825001010101010101010101010101010101856c7365676d656e742e6c6566746170f661746d7b2276657273696f6e223a317d8182500101010101010101010101010101010103",
-        );
-        check(&Noted { known: true }, "81f5");
-    }
-
-    #[test]
-    fn a_change_is_the_same_on_the_other_side() {
-        let bare = LiveEvent { data: serde_json::Value::Null, ..event() };
-        for event in [event(), bare] {
-            assert_eq!(Change::of(&event).event(), event);
-        }
     }
 }

@@ -112,17 +112,28 @@ impl Admin {
         self.steward()?.resume(node).await.map(replied).map_err(refused)
     }
 
-    pub(super) async fn leave(&self, node: NodeId, force: bool) -> Result<Value, PortError> {
-        tracing::warn!(%node, force, "node leaves by an operator's wish");
-        self.steward()?.leave(node, force).await.map(replied).map_err(refused)
+    pub(super) async fn leave(
+        &self,
+        node: NodeId,
+        force: bool,
+        without_majority: bool,
+    ) -> Result<Value, PortError> {
+        tracing::warn!(%node, force, without_majority, "node leaves by an operator's wish");
+        let told = self.steward()?.leave(node, force, without_majority).await;
+        told.map(replied).map_err(refused)
     }
 
     /// Gives a node up. It is marked dead first, which the cluster refuses while it answers.
-    pub(super) async fn remove(&self, node: NodeId, force: bool) -> Result<Value, PortError> {
+    pub(super) async fn remove(
+        &self,
+        node: NodeId,
+        without_majority: bool,
+    ) -> Result<Value, PortError> {
         let steward = self.steward()?;
         let status = steward.state().member(node).map(|member| member.status);
         if status.is_some_and(|status| status != Status::Dead && !status.is_final()) {
-            if steward.is_alive(node) {
+            // It may have died a moment ago, and nobody has noticed yet.
+            if steward.answers(node).await {
                 return Err(PortError::coded(
                     "node_status_wrong",
                     format!("{node} answers: let it leave (`node leave`), or stop it first"),
@@ -130,8 +141,8 @@ impl Admin {
             }
             steward.execute(Command::MarkDead { node }).await.map_err(refused)?;
         }
-        tracing::warn!(%node, force, "dead node removed by an operator");
-        steward.remove_dead(node, force).await.map(replied).map_err(refused)
+        tracing::warn!(%node, without_majority, "dead node removed by an operator");
+        steward.remove_dead(node, without_majority).await.map(replied).map_err(refused)
     }
 
     pub(super) async fn set_zone(&self, node: NodeId, name: &str) -> Result<Value, PortError> {

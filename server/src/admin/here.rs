@@ -15,8 +15,12 @@ impl Admin {
             AdminAsk::Recover { groups, reason, sure } => self.recover(groups, reason, sure).await,
             AdminAsk::Drain { member, within_ms } => self.drain(member, within_ms).await,
             AdminAsk::Resume { member } => self.resume(member).await,
-            AdminAsk::Leave { member, force } => self.leave(member, force).await,
-            AdminAsk::Remove { member, force } => self.remove(member, force).await,
+            AdminAsk::Leave { member, force, without_majority } => {
+                self.leave(member, force, without_majority).await
+            }
+            AdminAsk::Remove { member, without_majority } => {
+                self.remove(member, without_majority).await
+            }
             AdminAsk::Zone { member, zone } => self.set_zone(member, &zone).await,
             AdminAsk::Partitions { digest } => Ok(self.partitions_value(digest).await),
             AdminAsk::Partition { partition, digest } => {

@@ -70,7 +70,9 @@ pub(super) async fn fill(config: &Config, wish: Wish) -> anyhow::Result<Value> {
     let sink = Folder(Arc::clone(&node.journal));
     let poured = pour(&target, &point, &tenants, &sink, &work.join("scratch")).await;
     let filled = match poured {
-        Ok(poured) => node.ledger.adopt(keys).await.map(|_| poured).map_err(anyhow::Error::new),
+        Ok(poured) => {
+            node.ledger.adopt(keys, None).await.map(|_| poured).map_err(anyhow::Error::new)
+        }
         Err(error) => Err(anyhow::Error::new(error)),
     };
     node.neighbours.consensus().shutdown().await;

@@ -16,11 +16,10 @@ use serde_json::{Value, json};
 
 use super::keys::{check, only_tenants};
 use super::{Backups, Failed, Rooms, failed};
-use crate::across::backup::Peers;
+use crate::across::backup::{Attempt, Peers};
+use crate::across::keys::RESTORING;
 use crate::serve::master_key;
 
-/// The row of the system group that says which backup is being brought back.
-const MARK: &[u8] = b"restoring";
 /// Keys that are handed over at once.
 const KEYS_AT_ONCE: usize = 500;
 /// Stages of a restore, as the mark has them.
@@ -109,7 +108,7 @@ impl Drop for ScratchFolder {
 }
 
 /// The running cluster as a place for rows.
-pub(super) struct Running(pub(super) Peers);
+pub(super) struct Running(pub(super) Peers, pub(super) Attempt);
 
 impl Sink for Running {
     fn partitions(&self) -> u16 {
@@ -117,9 +116,9 @@ impl Sink for Running {
     }
 
     fn commit(&self, partition: PartitionId, writes: Vec<Write>) -> SinkFuture {
-        let peers = self.0.clone();
+        let (peers, attempt) = (self.0.clone(), self.1.clone());
         Box::pin(async move {
-            let done = peers.commit(partition.0, writes).await;
+            let done = peers.commit(partition.0, writes, attempt).await;
             done.map_err(|error| BackupError::Sink {
                 partition: partition.0,
                 why: error.to_string(),
@@ -142,36 +141,45 @@ impl Backups {
         let mut stage = self.enter(&point).await?;
         let tenants: BTreeSet<TenantId> = keys.iter().map(|(tenant, _)| *tenant).collect();
         let mut poured = Poured::default();
-        if stage == mark_of(&point, POURING) {
-            peers.clear(None).await?;
+        if is_at(&stage, &point, POURING) {
+            let attempt = attempt(&stage);
+            peers.clear(None, &attempt).await?;
             let scratch = self.inner.config.node.data.join("restore-scratch");
-            let sink = Running(peers.clone());
+            let sink = Running(peers.clone(), attempt);
             poured = pour(target, &point, &tenants, &sink, &scratch).await?;
             let next = mark_of(&point, KEYING);
-            peers.mark(MARK, Some(stage.as_bytes()), Some(next.as_bytes()), Vec::new()).await?;
+            let held = Some(stage.as_bytes());
+            peers.mark(RESTORING, held, Some(next.as_bytes()), Vec::new()).await?;
             stage = next;
         }
         for some in keys.chunks(KEYS_AT_ONCE) {
-            self.inner.keys.adopt(some.to_vec()).await?;
+            self.inner.keys.adopt(some.to_vec(), attempt(&stage)).await?;
         }
         peers.reread().await;
-        peers.mark(MARK, Some(stage.as_bytes()), None, Vec::new()).await?;
+        peers.filled(&attempt(&stage)).await?;
+        peers.mark(RESTORING, Some(stage.as_bytes()), None, Vec::new()).await?;
         tracing::info!(backup.id = %point.manifest.id, tenants = tenants.len(), rows = poured.rows, "backup brought back");
         Ok(told(&point, tenants.len(), &poured))
     }
 
-    /// Marks the cluster as being filled, if it is empty; the stage, if it is being filled already.
+    /// Marks the cluster as being filled, if it is empty, or goes on with what an earlier attempt has
+    /// begun, which cannot go on itself then. What the mark says.
     async fn enter(&self, point: &Point) -> Result<String, Failed> {
         let peers = &self.inner.peers;
-        let held = peers.system_rows(Table::Meta, MARK).await?;
-        if let Some(row) = held.into_iter().find(|row| row.key == MARK) {
+        let held = peers.system_rows(Table::Meta, RESTORING).await?;
+        if let Some(row) = held.into_iter().find(|row| row.key == RESTORING) {
             let stage = String::from_utf8_lossy(&row.value).into_owned();
-            return if [POURING, KEYING].iter().any(|name| stage == mark_of(point, name)) {
-                Ok(stage)
-            } else {
+            if is_at(&stage, point, KEYING) {
+                return Ok(stage);
+            }
+            if !is_at(&stage, point, POURING) {
                 let message = format!("another backup is being brought in: {stage}");
-                Err(Failed::new("restore_not_empty", message))
-            };
+                return Err(Failed::new("restore_not_empty", message));
+            }
+            let next = mark_of(point, POURING);
+            let held = Some(stage.as_bytes());
+            peers.mark(RESTORING, held, Some(next.as_bytes()), Vec::new()).await?;
+            return Ok(next);
         }
         let known = peers.system_rows(Table::Keys, b"").await?;
         let tenants = known.iter().filter(|row| row.key != CHECK_ROW.as_bytes()).count();
@@ -183,13 +191,27 @@ impl Backups {
             return Err(Failed::new("restore_not_empty", message));
         }
         let stage = mark_of(point, POURING);
-        peers.mark(MARK, None, Some(stage.as_bytes()), Vec::new()).await?;
+        peers.mark(RESTORING, None, Some(stage.as_bytes()), Vec::new()).await?;
         Ok(stage)
     }
 }
 
+/// What the mark says from now on: no other attempt says the same.
 fn mark_of(point: &Point, stage: &str) -> String {
-    format!("{} {} {stage}", point.manifest.id, point.at_ms())
+    let number: u64 = rand::random();
+    format!("{} {} {stage} {number:016x}", point.manifest.id, point.at_ms())
+}
+
+/// Whether a mark says that this backup is at this stage.
+fn is_at(mark: &str, point: &Point, stage: &str) -> bool {
+    let mut words = mark.split(' ');
+    let (id, at) = (words.next(), words.next());
+    let at = at.and_then(|at| at.parse().ok());
+    id == Some(&point.manifest.id) && at == Some(point.at_ms()) && words.next() == Some(stage)
+}
+
+fn attempt(mark: &str) -> Attempt {
+    Attempt { mark: RESTORING.to_vec(), value: mark.as_bytes().to_vec() }
 }
 
 /// What a restore answers.

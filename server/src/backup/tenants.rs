@@ -12,6 +12,7 @@ use super::create::Taking;
 use super::keys::{unwrapped, wrapped};
 use super::restore::{Running, key_rows, pour, told};
 use super::{Backups, Failed, failed};
+use crate::across::backup::Attempt;
 use crate::serve::master_key;
 
 /// Rows of the system group that say which archive is being brought in for a tenant.
@@ -104,23 +105,19 @@ impl Backups {
         let archive = point.manifest.id.clone();
         let keys = unwrapped(rows, master, passphrase, (tenant, archive.clone())).await?;
         let mark = [IMPORTING, tenant.as_bytes()].concat();
-        let is_keyed = self.open_door(tenant, &mark, &archive).await?;
+        let (attempt, is_keyed) = self.open_door(tenant, mark, &archive).await?;
         let mut poured = impresario_backup::Poured::default();
         if !is_keyed {
-            peers.clear(Some(tenant)).await?;
+            peers.clear(Some(tenant), &attempt).await?;
             let tenants = BTreeSet::from([tenant]);
             let scratch = self.inner.config.node.data.join(format!("import-scratch-{tenant}"));
-            poured = pour(target, &point, &tenants, &Running(peers.clone()), &scratch).await?;
-            // Refused if another archive took this one's place meanwhile.
-            let held = peers.system_rows(Table::Meta, &mark).await?;
-            if held.first().is_none_or(|row| row.value != archive.as_bytes()) {
-                let message = "another archive of this tenant is being brought in";
-                return Err(Failed::new("backup_running", message));
-            }
-            self.inner.keys.adopt(keys).await?;
+            let sink = Running(peers.clone(), attempt.clone());
+            poured = pour(target, &point, &tenants, &sink, &scratch).await?;
+            self.inner.keys.adopt(keys, attempt.clone()).await?;
         }
         peers.reread().await;
-        peers.mark(&mark, Some(archive.as_bytes()), None, Vec::new()).await?;
+        peers.filled(&attempt).await?;
+        peers.mark(&attempt.mark, Some(&attempt.value), None, Vec::new()).await?;
         self.inner.settle.settle(tenant).await.map_err(|error| Failed::new(error.code(), error))?;
         tracing::info!(tenant.id = %tenant, archive.id = archive, rows = poured.rows, "tenant imported");
         let mut answer = told(&point, 1, &poured);
@@ -133,26 +130,30 @@ impl Backups {
     async fn open_door(
         &self,
         tenant: TenantId,
-        mark: &[u8],
+        mark: Vec<u8>,
         archive: &str,
-    ) -> Result<bool, Failed> {
+    ) -> Result<(Attempt, bool), Failed> {
         let peers = &self.inner.peers;
-        let held = peers.system_rows(Table::Meta, mark).await?;
+        let held = peers.system_rows(Table::Meta, &mark).await?;
         let is_here = !peers.system_rows(Table::Keys, tenant.as_bytes()).await?.is_empty();
+        let number: u64 = rand::random();
+        let attempt = Attempt { value: format!("{archive} {number:016x}").into_bytes(), mark };
         if let Some(row) = held.first() {
-            if row.value == archive.as_bytes() {
-                return Ok(is_here);
+            let known = String::from_utf8_lossy(&row.value).into_owned();
+            let is_same = known.split(' ').next() == Some(archive);
+            if is_here && is_same {
+                return Ok((Attempt { value: row.value.clone(), ..attempt }, true));
             }
             if is_here {
-                let other = String::from_utf8_lossy(&row.value).into_owned();
                 let message =
-                    format!("archive {other} of this tenant has come in, all but the end");
+                    format!("archive {known} of this tenant has come in, all but the end");
                 return Err(Failed::new("backup_running", message));
             }
-            // An attempt with another archive was cut short; nothing of it can be seen. If it still
-            // runs somewhere, it finds this mark before it brings the keys.
-            peers.mark(mark, Some(&row.value), Some(archive.as_bytes()), Vec::new()).await?;
-            return Ok(false);
+            // An attempt was cut short; nothing of it can be seen. If it still runs somewhere, it can
+            // bring neither rows nor keys from here on.
+            let value = Some(&attempt.value[..]);
+            peers.mark(&attempt.mark, Some(&row.value), value, Vec::new()).await?;
+            return Ok((attempt, false));
         }
         let erasing = [ERASING, tenant.as_bytes()].concat();
         if is_here || !peers.system_rows(Table::Meta, &erasing).await?.is_empty() {
@@ -160,7 +161,7 @@ impl Backups {
             return Err(Failed::new("tenant_exists", message));
         }
         let forget = vec![[ERASED, tenant.as_bytes()].concat()];
-        peers.mark(mark, None, Some(archive.as_bytes()), forget).await?;
-        Ok(false)
+        peers.mark(&attempt.mark, None, Some(&attempt.value), forget).await?;
+        Ok((attempt, false))
     }
 }

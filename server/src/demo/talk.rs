@@ -40,6 +40,9 @@ const HANDBOOK: [(&str, &str); 6] = [
     ),
 ];
 
+/// The connection of the shop's website.
+pub(super) const WEBSITE: &str = "web";
+
 /// The customer of the tour.
 const CUSTOMER: &str = "lena";
 
@@ -48,7 +51,8 @@ impl Tour {
     pub(super) async fn talk(&mut self) -> Result<()> {
         self.knowledge().await?;
         self.question().await?;
-        self.chat().await
+        self.chat().await?;
+        self.website_chat().await
     }
 
     async fn knowledge(&mut self) -> Result<()> {
@@ -98,6 +102,33 @@ impl Tour {
         Ok(())
     }
 
+    /// The widget's connection: whoever opens the page can ask.
+    async fn website_chat(&mut self) -> Result<()> {
+        self.screen.step(
+            "The chat on the website",
+            "One script tag on the shop's pages; here is a page with nothing else on it.",
+        );
+        let owner = self.owner()?;
+        let looks = json!({
+            "name": "Nordlicht",
+            "widget": {
+                "title": "Nordlicht Shop",
+                "greeting": "Moin! Ask me about returns, shipping, payment or our store in Kiel.",
+                "color": "#0b5d66",
+            },
+        });
+        self.ask(&owner, "PUT", "/api/v1/assistant", Some(&looks)).await?;
+        let path = format!("/api/v1/connections/{WEBSITE}");
+        let settings = json!({ "kind": "web", "settings": {} });
+        self.ask(&owner, "PUT", &path, Some(&settings)).await?;
+        let path = format!("/widget/v1/{}/{WEBSITE}/config", self.tenant);
+        let shown: Value = self.node.root()?.get(&path, &[]).await?;
+        let title = shown["title"].as_str().unwrap_or_default();
+        self.checks.equal(&self.screen, "what the widget is called", "Nordlicht Shop", title);
+        self.screen.note(&format!("{}/chat/{}/{WEBSITE}", self.node.url(), self.tenant));
+        Ok(())
+    }
+
     async fn chat(&mut self) -> Result<()> {
         self.screen.step(
             "A conversation",
@@ -106,7 +137,7 @@ impl Tour {
         let owner = self.owner()?;
         let path = "/api/v1/conversations/messages";
         let mut conversation = String::new();
-        for text in ["hi", "I ordered a tent", "how long can I send it back?"] {
+        for text in ["hi", "I ordered a tent", "within how many days can I send it back?"] {
             let body = json!({ "user": CUSTOMER, "text": text });
             conversation =
                 member(&self.ask(&owner, "POST", path, Some(&body)).await?, "conversation")?;

@@ -53,7 +53,7 @@ pub(crate) struct Tour {
     pub(super) segments: BTreeMap<String, String>,
     seed: u64,
     halfway: Option<String>,
-    tenant: String,
+    pub(super) tenant: String,
 }
 
 impl Tour {

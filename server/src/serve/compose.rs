@@ -1,6 +1,5 @@
-//! Putting a node's parts together, and taking them apart in the right order.
+//! Putting a node's parts together.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,7 +7,6 @@ use anyhow::Context;
 use impresario_answers::Answers;
 use impresario_budget::Budget;
 use impresario_config::Config;
-use impresario_consensus::Consensus;
 use impresario_conversation::Conversation;
 use impresario_host::clock::{Clock, SystemClock};
 use impresario_host::{Committed, Host, HostBuilder, HostParts, NoPolicy, Observer};
@@ -27,24 +25,23 @@ use impresario_wire::Me;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::RngCore;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch as told};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use super::compass::Compass;
-use super::member::Member;
 use super::meters::{install_metrics, record_on};
 use super::node::OpenNode;
 use super::policies::{
     Assistants, ConversationPolicies, DocumentPolicies, Policies, SegmentPolicies, failure_of,
     tenant_state,
 };
+use super::running::{House, Running};
 use super::{LogHandle, secrets, watch};
 use crate::across::keys::Keys;
 use crate::across::tenants::Tenants;
-use crate::across::{Tasks, live as live_across, settle};
+use crate::across::{Tasks, live as live_across, quotas, settle};
 use crate::admin::{Admin, AdminParts};
 use crate::backup::{BackupParts, Backups};
-use crate::talk::{Chats, Pokes, Talks};
+use crate::talk::{Chats, Gateways, Pokes, Talks};
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -56,100 +53,6 @@ pub struct ServeOptions {
     /// Renders the process's metrics. There is one recorder in a process: who starts a second node
     /// hands in what [`install_metrics`] gave for the first.
     pub metrics: Option<PrometheusHandle>,
-}
-
-/// A node that serves.
-#[derive(Debug)]
-pub struct Running {
-    /// Where the edge listens.
-    pub address: SocketAddr,
-    /// What operators authenticate with.
-    pub root_token: String,
-    /// Which node of which cluster it is.
-    pub me: Me,
-    is_tls: bool,
-    shutdown: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), impresario_http::ServeError>>,
-    house: House,
-    drain: Duration,
-}
-
-/// What runs behind the edge.
-#[derive(Debug)]
-struct House {
-    outbox: Arc<Outbox>,
-    backups: Backups,
-    host: Host,
-    keys: Arc<Keys>,
-    member: Option<Member>,
-    consensus: Consensus,
-    across: Option<Arc<ClusterReads>>,
-    tasks: Vec<Tasks>,
-    answers: Answers,
-}
-
-impl Running {
-    /// The edge's address as a URL.
-    #[must_use]
-    pub fn url(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
-    }
-
-    /// Tells when and why this node must not go on; never, if it is alone.
-    #[must_use]
-    pub fn must_stop(&self) -> Option<told::Receiver<Option<String>>> {
-        self.house.member.as_ref().map(Member::must_stop)
-    }
-
-    /// Looks at the certificates between nodes again.
-    pub fn reload(&self) {
-        let Some(member) = &self.house.member else { return };
-        match member.wire.reload() {
-            Ok(true) => tracing::info!("new certificates between nodes are in use"),
-            Ok(false) => tracing::info!("the certificates between nodes are as before"),
-            Err(error) => {
-                tracing::error!(error = %error, "the certificates between nodes stay as they were");
-            }
-        }
-    }
-
-    /// Stops: what this node leads is handed over; no new requests, open ones end; effects under
-    /// way end; every entity is passivated; the store closes.
-    ///
-    /// # Errors
-    /// If the edge failed.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        if let Some(member) = &self.house.member {
-            member.hand_over().await;
-        }
-        // The edge may have ended by itself.
-        let _ = self.shutdown.send(());
-        let served = self.serving.await.context("the edge panicked")?;
-        self.house.stop(self.drain).await;
-        served.context("the edge failed")
-    }
-}
-
-impl House {
-    async fn stop(self, drain: Duration) {
-        // Their loops end with them.
-        drop(self.tasks);
-        self.backups.stop().await;
-        self.outbox.stop(drain).await;
-        // Only caches: a stop that is in a hurry may leave them.
-        let _ = tokio::task::spawn_blocking(move || self.answers.close()).await;
-        drop(self.keys);
-        if let Some(across) = &self.across {
-            across.stop().await;
-        }
-        // Closes the store where nobody else holds it.
-        self.host.stop().await;
-        if let Some(member) = &self.member {
-            member.stop().await;
-        }
-        self.consensus.shutdown().await;
-    }
 }
 
 /// What a node is made of before it has an edge.
@@ -166,6 +69,7 @@ struct Ground {
     hook: Arc<Hook>,
     tenants: Tenants,
     pokes: Arc<Pokes>,
+    gateways: Arc<Gateways>,
     /// Made when there is a way to entities; documents that change before are found anyway.
     answers: Arc<OnceLock<Answers>>,
 }
@@ -198,6 +102,7 @@ impl Ground {
         let hook = Hook::new(config.node.partitions, config.outbox.queue_rows_max);
         let tenants = Tenants::new(Arc::clone(&directory));
         let (pokes, answers) = (Arc::default(), Arc::default());
+        let gateways = Gateways::new(config.node.partitions);
         Self {
             node,
             reads,
@@ -210,6 +115,7 @@ impl Ground {
             hook,
             tenants,
             pokes,
+            gateways,
             answers,
         }
     }
@@ -226,7 +132,10 @@ impl Ground {
             seed: u64::from_le_bytes(seed),
         };
         let host = HostBuilder::new(parts)
-            .entity::<Tenant>(Arc::new(NoPolicy::default()), vec![self.tenants.observer()])
+            .entity::<Tenant>(
+                Arc::new(NoPolicy::default()),
+                vec![self.tenants.observer(), self.gateways.observer()],
+            )
             .entity::<Profile>(
                 Arc::new(Policies::new(Arc::clone(directory), views.clone())),
                 vec![watch::profiles(Arc::clone(live))],
@@ -246,6 +155,7 @@ impl Ground {
             )
             .entity::<Budget>(Arc::new(NoPolicy::default()), Vec::new())
             .hook(Arc::clone(&self.hook) as Arc<dyn impresario_host::CommitHook>)
+            .hook(Arc::clone(&self.gateways) as Arc<dyn impresario_host::CommitHook>)
             .start()
             .await;
         host.context("the host does not start")
@@ -347,6 +257,31 @@ impl Ground {
             neighbours,
         })
     }
+
+    /// Lets go of what is kept beside the entities when a tenant is erased.
+    fn forget_with(&self, answers: &Answers) {
+        let answers = answers.clone();
+        self.node.keys.on_forgotten(Box::new(move |tenant| {
+            let answers = answers.clone();
+            drop(tokio::task::spawn_blocking(move || answers.forget(tenant)));
+        }));
+    }
+
+    /// What runs beside the edge.
+    fn tasks(&self, host: &Host, answers: &Answers) -> Vec<Tasks> {
+        let neighbours = &self.node.neighbours;
+        vec![
+            self.tenants.start(neighbours, host.clone()),
+            live_across::start(
+                Arc::clone(&self.live),
+                Arc::clone(&self.pokes),
+                neighbours,
+                self.node.config.http.live_buffer,
+            ),
+            record_on(neighbours.consensus().clone(), Arc::clone(&self.node.journal)),
+            self.gateways.start(answers.clone(), Arc::clone(&self.node.vault)),
+        ]
+    }
 }
 
 /// Starts a node and returns once it listens.
@@ -364,20 +299,12 @@ pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
     ground.node.keys.serve(host.clone());
     let router = ground.router(&host);
     let answers = ground.answers(&router)?;
-    let forgetting = answers.clone();
-    ground.node.keys.on_forgotten(Box::new(move |tenant| {
-        let answers = forgetting.clone();
-        drop(tokio::task::spawn_blocking(move || answers.forget(tenant)));
-    }));
+    ground.forget_with(&answers);
     let outbox = Arc::new(ground.outbox(&host, &router, &answers).await?);
     let backups = ground.backups(&host);
     let neighbours = &ground.node.neighbours;
-    let tasks = vec![
-        ground.tenants.start(neighbours, host.clone()),
-        live_across::start(Arc::clone(&ground.live), neighbours, config.http.live_buffer),
-        share_root(Arc::clone(&ground.node.keys), &root_token),
-        record_on(neighbours.consensus().clone(), Arc::clone(&ground.node.journal)),
-    ];
+    let mut tasks = ground.tasks(&host, &answers);
+    tasks.push(share_root(Arc::clone(&ground.node.keys), &root_token));
     let admin = Admin::open(AdminParts {
         host: host.clone(),
         router: router.clone(),
@@ -411,15 +338,17 @@ pub async fn start(options: ServeOptions) -> anyhow::Result<Running> {
         root_token_hash,
         root_tokens: Arc::new(move |hash| roots.is_root(hash)),
         quota_file: Some(config.node.data.join("request-counts")),
-        talk: Talks::new(answers.clone()),
+        talk: Talks::new(answers.clone(), neighbours),
         chat: Chats::new(answers.clone(), Arc::clone(&ground.pokes)),
     };
+    let edge = Edge::new(parts);
+    tasks.push(quotas::start(edge.request_counts(), neighbours));
     backups.start();
     let consensus = neighbours.consensus().clone();
     let across = ground.across.clone();
     let OpenNode { me, keys, member, .. } = ground.node;
     let house = House { outbox, backups, host, keys, member, consensus, across, tasks, answers };
-    listen(&config, parts, root_token, me, house)
+    listen(&config, edge, root_token, me, house)
 }
 
 /// Makes this node's root token good at the others too.
@@ -452,12 +381,12 @@ fn profile_ids(
 
 fn listen(
     config: &Config,
-    parts: EdgeParts,
+    edge: Edge,
     root_token: String,
     me: Me,
     house: House,
 ) -> anyhow::Result<Running> {
-    let bound = impresario_http::bind(Edge::new(parts)).context("the edge does not listen")?;
+    let bound = impresario_http::bind(edge).context("the edge does not listen")?;
     let address = bound.address();
     let (shutdown, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(async move {

@@ -119,7 +119,7 @@ async fn move_old_keys(journal: &dyn Journal, ledger: &Ledger) -> anyhow::Result
         return Ok(());
     }
     let count = rows.len();
-    ledger.adopt(rows).await?;
+    ledger.adopt(rows, None).await?;
     let KeyRange { from, to } = KeyRange::all();
     let writes = vec![Write::DeleteRange { table: Table::Keys, from, to }];
     let term = journal.leadership(OLD_KEYS).term;

@@ -71,20 +71,18 @@ pub(crate) const COMMANDS: &[Command] = &[
     ),
     Command::new(
         "node leave",
-        "<node> [force]",
+        "<node> [force] [without-majority]",
         "Move everything off a node, for good",
         "node leave node-2",
-        |s, words| {
-            Box::pin(leave(s, words, "leave", "leaves; `watch nodes` shows when it is gone"))
-        },
+        |s, words| Box::pin(leave(s, words, &["force", "without-majority"], "leave")),
     )
     .risks("Its replicas move to other nodes, and the node stops when they have."),
     Command::new(
         "node remove",
-        "<node> [force]",
+        "<node> [without-majority]",
         "Give a dead node up; its data folder may never be used again",
         "node remove node-3",
-        |s, words| Box::pin(leave(s, words, "remove", "is given up; its replicas are replaced")),
+        |s, words| Box::pin(leave(s, words, &["without-majority"], "remove")),
     )
     .ends("The node's data folder will never be let in again, whatever it holds."),
     Command::new(
@@ -310,16 +308,30 @@ async fn drain(session: &Session, words: &[String]) -> Result<Output, Fail> {
     Ok(Output::done(raw, words))
 }
 
-async fn leave(session: &Session, words: &[String], act: &str, said: &str) -> Result<Output, Fail> {
-    let force = match words.get(1).map(String::as_str) {
-        None => false,
-        Some("force") => true,
-        Some(other) => {
-            return Err(Fail::Usage(format!("{other:?} is not understood here; write force")));
-        }
+async fn leave(
+    session: &Session,
+    words: &[String],
+    known: &[&str],
+    act: &str,
+) -> Result<Output, Fail> {
+    let insisted = &words[1..];
+    if let Some(other) = insisted.iter().find(|word| !known.contains(&word.as_str())) {
+        let known = known.join(" or ");
+        return Err(Fail::Usage(format!("{other:?} is not understood here; write {known}")));
+    }
+    let says = |word: &str| insisted.iter().any(|one| one == word);
+    let order = json!({ "force": says("force"), "without_majority": says("without-majority") });
+    let mut raw = session.client.post(&path(&words[0], act), &order).await?;
+    let mut said = match act {
+        "leave" => format!("{} leaves; `watch nodes` shows when it is gone", words[0]),
+        _ => format!("{} is given up; its replicas are replaced", words[0]),
     };
-    let raw = session.client.post(&path(&words[0], act), &json!({ "force": force })).await?;
-    Ok(changed(raw, format!("{} {said}", words[0])))
+    if says("without-majority") {
+        let warning = "partitions without a majority stand still until `cluster recover`";
+        raw["warning"] = warning.into();
+        said = format!("{said}\nWARNING: {warning}");
+    }
+    Ok(changed(raw, said))
 }
 
 async fn peers(session: &Session, words: &[String]) -> Result<Output, Fail> {

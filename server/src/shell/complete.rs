@@ -53,6 +53,7 @@ fn names(command: &Command, place: usize, words: &[String]) -> Option<Names> {
         "grain" => Names::Fixed(&["day", "month"]),
         "by" => Names::Fixed(&["user_id", "anonymous_id", "email", "external_id", "trait"]),
         "force" => Names::Fixed(&["force"]),
+        "without-majority" => Names::Fixed(&["without-majority"]),
         "digest" => Names::Fixed(&["digest"]),
         "name=value" => Names::Settings,
         "part" => Names::ConfigParts,

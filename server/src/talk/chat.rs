@@ -1,6 +1,8 @@
 //! Whoever watches a conversation, and programs that talk to the assistant.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use futures_util::stream;
@@ -9,7 +11,7 @@ use impresario_conversation::{Conversation, TurnAnswer};
 use impresario_host::{Committed, Observer};
 use impresario_http::{Chat, ChatSign, ChatSigns, Embedded, PortTyped};
 use impresario_ids::{ConversationId, TenantId, TraceId};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::failed;
 
@@ -18,32 +20,83 @@ const BEHIND_MAX: usize = 16;
 /// Conversations that are watched at once; past it watchers look again by themselves.
 const WATCHED_MAX: usize = 100_000;
 
-/// Pokes whoever watches a conversation that something was committed on this node.
-#[derive(Debug, Default)]
-pub(crate) struct Pokes(DashMap<(TenantId, ConversationId), broadcast::Sender<ChatSign>>);
+/// One tenant's conversation.
+pub(crate) type Talk = (TenantId, ConversationId);
+
+/// Told of every conversation in which something was committed on this node. Must not wait.
+pub(crate) type Passing = Box<dyn Fn(Talk) + Send + Sync>;
+
+/// Pokes whoever watches a conversation that something was committed, on this node or on another.
+#[derive(Default)]
+pub(crate) struct Pokes {
+    watched: DashMap<Talk, broadcast::Sender<ChatSign>>,
+    /// Where it is passed on to other nodes.
+    passing: OnceLock<Passing>,
+    /// A count that grows when somebody begins to watch.
+    begun: watch::Sender<u64>,
+}
+
+impl fmt::Debug for Pokes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pokes").field("watched", &self.watched.len()).finish_non_exhaustive()
+    }
+}
 
 impl Pokes {
     /// What the host tells of every commit.
     pub(crate) fn observer(self: &Arc<Self>) -> Observer<Conversation> {
         let pokes = Arc::clone(self);
         Arc::new(move |committed: &Committed<'_, Conversation>| {
-            pokes.poke((committed.key.tenant, committed.key.typed_id()), ChatSign::Changed);
+            let talk = (committed.key.tenant, committed.key.typed_id());
+            pokes.poke(talk);
+            if let Some(pass) = pokes.passing.get() {
+                pass(talk);
+            }
         })
     }
 
-    fn poke(&self, key: (TenantId, ConversationId), sign: ChatSign) {
-        let is_left = self.0.get(&key).is_some_and(|watchers| watchers.send(sign).is_err());
-        if is_left {
-            self.0.remove_if(&key, |_, watchers| watchers.receiver_count() == 0);
+    /// From now on commits are passed on. Only the first call counts.
+    pub(crate) fn pass_on(&self, passing: Passing) {
+        // A second one would be told the same.
+        let _ = self.passing.set(passing);
+    }
+
+    /// Something was committed in a conversation, wherever.
+    pub(crate) fn poke(&self, talk: Talk) {
+        let sent = self.watched.get(&talk).map(|watchers| watchers.send(ChatSign::Changed));
+        if sent.is_some_and(|sent| sent.is_err()) {
+            self.watched.remove_if(&talk, |_, watchers| watchers.receiver_count() == 0);
         }
     }
 
-    fn watch(&self, key: (TenantId, ConversationId)) -> Option<broadcast::Receiver<ChatSign>> {
-        if self.0.len() >= WATCHED_MAX && !self.0.contains_key(&key) {
+    /// Something may have been committed in any of the tenant's conversations.
+    pub(crate) fn poke_all(&self, tenant: TenantId) {
+        for watchers in self.watched.iter().filter(|watchers| watchers.key().0 == tenant) {
+            // An error only says that nobody watches any more.
+            let _ = watchers.send(ChatSign::Changed);
+        }
+    }
+
+    /// The tenants of which a conversation is watched here.
+    pub(crate) fn tenants(&self) -> BTreeSet<TenantId> {
+        self.watched.retain(|_, watchers| watchers.receiver_count() > 0);
+        self.watched.iter().map(|watchers| watchers.key().0).collect()
+    }
+
+    /// Tells when somebody has begun to watch.
+    pub(crate) fn watch_begun(&self) -> watch::Receiver<u64> {
+        self.begun.subscribe()
+    }
+
+    fn watch(&self, talk: Talk) -> Option<broadcast::Receiver<ChatSign>> {
+        if self.watched.len() >= WATCHED_MAX && !self.watched.contains_key(&talk) {
             return None;
         }
-        let watchers = self.0.entry(key).or_insert_with(|| broadcast::channel(BEHIND_MAX).0);
-        Some(watchers.subscribe())
+        let watchers = self.watched.entry(talk).or_insert_with(|| broadcast::channel(BEHIND_MAX).0);
+        let watcher = watchers.subscribe();
+        drop(watchers);
+        self.begun.send_modify(|begun| *begun += 1);
+        Some(watcher)
     }
 }
 

@@ -1,15 +1,40 @@
 //! From the answers' types to those of the API.
 
-use impresario_answers::{CallRow, Cited, Searched, ShelfStatus};
+use std::ops::Range;
+
+use impresario_answers::{CallRow, Cited, Searched, ShelfStatus, Translated, Untranslated};
 use impresario_api::{
     AnswerSentence, Answered, Citation, Fusion, KnowledgeStatus, ModelCallRow, Passage, Techniques,
+    TranslatedWords, codes,
 };
 use impresario_http::PortError;
-use impresario_retrieval::{Filter, Fusion as Fused, Techniques as Used};
+use impresario_retrieval::{Filter, Fusion as Fused, Techniques as Used, sentences, verify};
 use serde_json::{Map, Value, json};
 
 /// How much relevance counts against novelty, where passages are to differ.
 const MMR: f32 = 0.9;
+
+/// Texts in another language.
+pub(super) fn translated(done: Translated) -> impresario_http::Translated {
+    let Translated { texts, model, call, cost_micros } = done;
+    let texts = texts.into_iter().map(|one| TranslatedWords {
+        text: one.text,
+        from: one.from,
+        same: one.is_same,
+        doubtful: one.is_doubtful,
+    });
+    impresario_http::Translated { texts: texts.collect(), model, call, cost_micros }
+}
+
+/// Why nothing was translated.
+pub(super) fn untranslated(why: Untranslated) -> PortError {
+    let detail = match why {
+        Untranslated::NoModel => "no language model is connected, or generation is off".to_owned(),
+        Untranslated::Failed("budget") => "the budget for models is used up".to_owned(),
+        Untranslated::Failed(word) => format!("no model gave a translation: {word}"),
+    };
+    PortError { code: &codes::TRANSLATION_UNAVAILABLE, detail }
+}
 
 /// What is not said is as usual.
 pub(super) fn techniques(wanted: &Techniques) -> Used {
@@ -134,7 +159,7 @@ fn path(heading: &str) -> Vec<String> {
 /// The sentences with the numbers of what they are taken from.
 pub(super) fn answered(answer: &impresario_answers::Answered) -> Answered {
     let mut cited: Vec<usize> = Vec::new();
-    let mut sentences = Vec::new();
+    let mut said = Vec::new();
     for sentence in &answer.sentences {
         let mut numbers = Vec::new();
         for place in &sentence.passages {
@@ -144,7 +169,7 @@ pub(super) fn answered(answer: &impresario_answers::Answered) -> Answered {
             });
             numbers.push(u32::try_from(number + 1).unwrap_or(u32::MAX));
         }
-        sentences.push(AnswerSentence {
+        said.push(AnswerSentence {
             text: sentence.text.clone(),
             citations: numbers,
             support: sentence.support,
@@ -152,26 +177,42 @@ pub(super) fn answered(answer: &impresario_answers::Answered) -> Answered {
     }
     let citations = cited.iter().filter_map(|place| {
         let passage = answer.searched.passages.get(*place)?;
-        let quote = answer.sentences.iter().find(|sentence| sentence.passages.contains(place))?;
+        let sentence = answer.sentences.iter().find(|one| one.passages.contains(place))?;
+        // What is taken word for word bears itself out; for what a model wrote the passage's own words
+        // are shown.
+        let quote = match answer.model {
+            Some(_) => quote(&sentence.text, &passage.text),
+            None => sentence.text.clone(),
+        };
         Some(Citation {
             document: passage.document.to_string(),
             chunk: passage.chunk.clone(),
             title: passage.title.clone(),
             page: None,
-            quote: quote.text.clone(),
+            quote,
         })
     });
     let citations: Vec<Citation> = citations.collect();
-    let text = if answer.abstained { String::new() } else { numbered(&sentences) };
+    let text = if answer.abstained { String::new() } else { numbered(&said) };
     Answered {
         text,
         abstained: answer.abstained,
         confidence: answer.confidence,
-        path: "extractive".to_owned(),
-        sentences: if answer.abstained { Vec::new() } else { sentences },
+        path: if answer.model.is_some() { "generated" } else { "extractive" }.to_owned(),
+        model: answer.model.clone(),
+        cost_micros: answer.cost_micros,
+        call: answer.call.map(|call| call.to_string()),
+        sentences: if answer.abstained { Vec::new() } else { said },
         citations: if answer.abstained { Vec::new() } else { citations },
         ..Answered::default()
     }
+}
+
+/// The words of a passage that bear a sentence out best.
+fn quote(sentence: &str, passage: &str) -> String {
+    let score = |span: &Range<usize>| verify(sentence, &[&passage[span.clone()]], None).score;
+    let best = sentences(passage).into_iter().max_by(|a, b| score(a).total_cmp(&score(b)));
+    best.map_or_else(|| passage.to_owned(), |span| passage[span].trim().to_owned())
 }
 
 fn numbered(sentences: &[AnswerSentence]) -> String {

@@ -6,16 +6,18 @@ use super::node::{Node, free_address};
 
 /// Three nodes, each with a replica of everything.
 async fn three() -> [Node; 3] {
+    three_with(&[]).await
+}
+
+/// The same, each started with this, too.
+pub(crate) async fn three_with(more: &[&str]) -> [Node; 3] {
     let first = free_address();
-    let founder = Node::start(&["--cluster-listen", &first, "--set", "cluster.replicas=3"]).await;
-    let join = |address: String| {
-        let first = first.clone();
-        async move {
-            let args =
-                ["--cluster-listen", &address, "--join", &first, "--set", "cluster.replicas=3"];
-            Node::start(&args).await
-        }
+    let start = async |own: &[&str]| {
+        Node::start(&[own, &["--set", "cluster.replicas=3"], more].concat()).await
     };
+    let founder = start(&["--cluster-listen", &first]).await;
+    let join =
+        async |address: String| start(&["--cluster-listen", &address, "--join", &first]).await;
     let (second, third) = tokio::join!(join(free_address()), join(free_address()));
     founder
         .until("/admin/v1/cluster", |cluster| {
@@ -30,7 +32,7 @@ async fn three() -> [Node; 3] {
 }
 
 /// Which node it is, as it says itself.
-async fn number(node: &Node) -> u64 {
+pub(crate) async fn number(node: &Node) -> u64 {
     node.get("/admin/v1/node").await["node"].as_u64().expect("a number")
 }
 

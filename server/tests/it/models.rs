@@ -7,11 +7,17 @@ use super::node::Node;
 use super::talk::{informed, replies_or_none, say};
 
 /// A node whose tenant knows the pages and is connected to a provider.
-async fn connected() -> (Node, String, Running) {
+pub(crate) async fn connected() -> (Node, String, Running) {
     let farm = Farm::local().await.expect("a farm");
     let servers = format!("answers.local_servers={}", farm.address);
     let (mut node, tenant) = informed(&["--set", &servers]).await;
     node.be(&tenant);
+    connect(&node, &farm).await;
+    (node, tenant, farm)
+}
+
+/// Connects the tenant to the provider.
+pub(crate) async fn connect(node: &Node, farm: &Running) {
     let settings = json!({
         "kind": "llm",
         "settings": {
@@ -21,6 +27,7 @@ async fn connected() -> (Node, String, Running) {
             "models": ["farm-large"],
             "registry": { "currency": "USD", "models": [{
                 "provider": "openai", "name": "farm-large", "latency": "fast", "json_schema": true,
+                "vision": true,
                 "prices": [{ "input": 2_000_000, "output": 10_000_000 }],
                 "context_tokens": 100_000, "output_tokens_max": 4_000,
             }] },
@@ -28,15 +35,21 @@ async fn connected() -> (Node, String, Running) {
     });
     let (status, body) = node.ask("PUT", "/api/v1/connections/openai", settings).await;
     assert!(status.is_success(), "{body}");
-    (node, tenant, farm)
 }
 
-fn requests(farm: &Running) -> usize {
+pub(crate) fn requests(farm: &Running) -> usize {
     farm.farm.log().iter().filter(|entry| entry.path.contains("chat/completions")).count()
 }
 
 /// What the model is to say next.
-fn will_say(farm: &Running, text: &str) {
+pub(crate) fn will_say(farm: &Running, text: &str) {
+    let say =
+        Fault::Say { text: spoken(text), cached_tokens: 0, reasoning_tokens: 0, finish: None };
+    farm.farm.script(Rule::next("openai", say));
+}
+
+/// An answer as a model gives it.
+pub(crate) fn spoken(text: &str) -> String {
     let answer = json!({
         "language": "en", "confidence": 0.9, "handoff": null, "suggestions": [], "collected": [],
         "parts": [{ "intent": "", "request": "returns", "text": text, "citations": ["k1"], "deferred": null }],
@@ -45,13 +58,7 @@ fn will_say(farm: &Running, text: &str) {
             "pending_action": null, "last_product": null, "last_service": null,
         },
     });
-    let say = Fault::Say {
-        text: answer.to_string(),
-        cached_tokens: 0,
-        reasoning_tokens: 0,
-        finish: None,
-    };
-    farm.farm.script(Rule::next("openai", say));
+    answer.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

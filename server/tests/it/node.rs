@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -60,6 +61,11 @@ impl Node {
         (self.child, self.url) = started.expect("it is ready in time").expect("no panic");
     }
 
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Asks for this tenant's data from now on.
     pub(crate) fn be(&mut self, tenant: &str) {
         self.tenant = Some(tenant.to_owned());
@@ -79,6 +85,26 @@ impl Node {
         let response = request.send().await.expect("it answers");
         let status = response.status();
         (status, response.json().await.unwrap_or_default())
+    }
+
+    /// Sends a file as it is.
+    pub(crate) async fn upload(&self, path: &str, media: &str, file: &[u8]) -> (StatusCode, Value) {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        let request = request.header("impresario-tenant", tenant).header("content-type", media);
+        let response = request.body(file.to_vec()).send().await.expect("it answers");
+        let status = response.status();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    /// An answer as it came.
+    pub(crate) async fn download(&self, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        let response =
+            request.header("impresario-tenant", tenant).send().await.expect("it answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        (status, headers, response.bytes().await.expect("all of it").to_vec())
     }
 
     /// An answer that is a success.

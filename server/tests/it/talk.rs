@@ -13,15 +13,26 @@ const PAGES: [(&str, &str); 3] = [
 /// A node whose tenant knows the pages.
 pub(crate) async fn informed(more: &[&str]) -> (Node, String) {
     let mut node = Node::start(more).await;
+    let tenant = found(&mut node).await;
+    (node, tenant)
+}
+
+/// A new tenant that knows the pages, for which the node is asked from now on.
+pub(crate) async fn found(node: &mut Node) -> String {
     let tenant =
         node.post("/api/v1/tenants", json!({ "name": "Shop", "plan": "enterprise" })).await;
     let tenant = tenant["id"].as_str().expect("an id").to_owned();
     node.be(&tenant);
+    teach(node).await;
+    tenant
+}
+
+/// Gives the tenant the pages.
+pub(crate) async fn teach(node: &Node) {
     for (title, content) in PAGES {
         let page = json!({ "title": title, "content": content, "external_id": title });
         node.post("/api/v1/knowledge/product-docs/documents", page).await;
     }
-    (node, tenant)
 }
 
 /// What was said to the customer by the assistant.

@@ -42,7 +42,10 @@ struct Writer {
 
 #[derive(Debug)]
 pub(crate) struct Store {
-    trees: Trees,
+    /// There until the store is dropped.
+    trees: Option<Trees>,
+    /// What sled writes.
+    file: PathBuf,
     writer: Mutex<Writer>,
     asked: Mutex<HashSet<u64>>,
     bytes: AtomicU64,
@@ -67,7 +70,8 @@ impl Store {
         };
         let (trees, next, bytes) = opened;
         Ok(Self {
-            trees,
+            trees: Some(trees),
+            file: folder.join("db"),
             writer: Mutex::new(Writer { next }),
             asked: Mutex::new(HashSet::new()),
             bytes: AtomicU64::new(bytes),
@@ -79,10 +83,8 @@ impl Store {
 
     /// Runs what may fail or, in a damaged file, panic.
     fn guard<T>(&self, work: impl FnOnce(&Trees) -> sled::Result<T>) -> Option<T> {
-        if self.broken() {
-            return None;
-        }
-        let result = catch_unwind(AssertUnwindSafe(|| work(&self.trees)));
+        let trees = self.trees.as_ref().filter(|_| !self.broken())?;
+        let result = catch_unwind(AssertUnwindSafe(|| work(trees)));
         let error = match result {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(error)) => error.to_string(),
@@ -208,6 +210,21 @@ impl Store {
 
     pub(crate) fn flush(&self) {
         self.guard(|trees| trees.db.flush().map(|_| ()));
+    }
+}
+
+impl Drop for Store {
+    /// sled syncs its file as it goes, and panics if the disk refuses. On such a disk it is left where it
+    /// is: the process has no use for it any more, and the next start reads what there is.
+    fn drop(&mut self) {
+        let Some(trees) = self.trees.take() else { return };
+        let synced = fs::File::open(&self.file).map_or(Ok(()), |file| file.sync_all());
+        if let Err(error) = synced {
+            tracing::warn!(%error, "cache not closed, the disk refuses");
+            std::mem::forget(trees);
+        } else if catch_unwind(AssertUnwindSafe(|| drop(trees))).is_err() {
+            tracing::warn!("cache not closed in order");
+        }
     }
 }
 

@@ -43,15 +43,22 @@ pub(crate) struct Found {
     pub(crate) dense: bool,
 }
 
+impl Found {
+    /// Whether the documents' own words may be said for an answer.
+    pub(crate) fn has_answer(&self) -> bool {
+        !extract(&self.retrieved, &AnswerOptions::default()).abstained
+    }
+}
+
 impl Search for Books {
     fn search(
         &self,
         vector: &[f32],
         count: usize,
-        allow: &(dyn Fn(u64) -> bool + Sync),
+        allow: Option<&(dyn Fn(u64) -> bool + Sync)>,
     ) -> Vec<(u64, f32)> {
         let Some(vectors) = &self.vectors else { return Vec::new() };
-        let hits = vectors.index.search(vector, count, Some(allow));
+        let hits = vectors.index.search(vector, count, allow);
         hits.into_iter().map(|hit| (hit.key, hit.score)).collect()
     }
 

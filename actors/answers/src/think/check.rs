@@ -23,13 +23,45 @@ impl Source {
     }
 }
 
+/// A sentence that may be said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Kept {
+    pub(super) text: String,
+    /// Ids of what it cites.
+    pub(super) cited: Vec<String>,
+    /// How well that bears it out; 0 if it cites nothing.
+    pub(super) support: f32,
+}
+
 /// A part as it may be said.
 #[derive(Default)]
 pub(super) struct Checked {
-    pub(super) text: String,
-    pub(super) citations: Vec<Citation>,
-    pub(super) kept: u32,
+    pub(super) sentences: Vec<Kept>,
+    /// How many sentences were left out.
     pub(super) cut: u32,
+}
+
+impl Checked {
+    pub(super) fn text(&self) -> String {
+        let sentences: Vec<&str> = self.sentences.iter().map(|kept| kept.text.as_str()).collect();
+        sentences.join(" ")
+    }
+
+    pub(super) fn kept(&self) -> u32 {
+        u32::try_from(self.sentences.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What it rests on, each once.
+    pub(super) fn citations(&self, sources: &BTreeMap<&str, &Source>) -> Vec<Citation> {
+        let mut citations = Vec::new();
+        for id in self.sentences.iter().flat_map(|kept| &kept.cited) {
+            let Some(source) = sources.get(id.as_str()) else { continue };
+            if !citations.contains(&source.citation) {
+                citations.push(source.citation.clone());
+            }
+        }
+        citations
+    }
 }
 
 /// Keeps the sentences that hold. One that cites something must be what that says. One that cites
@@ -37,52 +69,90 @@ pub(super) struct Checked {
 /// contradicts.
 pub(super) fn check(part: &ModelPart, sources: &BTreeMap<&str, &Source>) -> Checked {
     let mut checked = Checked::default();
-    let mut said: Vec<String> = Vec::new();
-    for span in sentences(&part.text) {
-        let sentence = &part.text[span];
-        let (bare, cited) = markers(sentence);
-        let cited: Vec<&Source> =
-            cited.iter().filter_map(|id| sources.get(id.as_str()).copied()).collect();
-        if bare.trim().is_empty() {
-            // Only a marker: it belongs to the sentence before.
-            add(&mut checked.citations, &cited);
-            continue;
-        }
-        if may_say(&bare, &cited, sources) {
-            checked.kept += 1;
-            add(&mut checked.citations, &cited);
-            said.push(bare.trim().to_owned());
-        } else {
-            checked.cut += 1;
+    for (text, mut cited) in claims(&part.text) {
+        cited.retain(|id| sources.contains_key(id.as_str()));
+        match support(&text, &cited, sources) {
+            Some(support) => checked.sentences.push(Kept { text, cited, support }),
+            None => checked.cut += 1,
         }
     }
-    checked.text = said.join(" ");
     checked
 }
 
-fn may_say(sentence: &str, cited: &[&Source], sources: &BTreeMap<&str, &Source>) -> bool {
+/// The sentences without their markers, and what each cites. A marker behind the full stop belongs to
+/// the sentence that ended there.
+fn claims(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut claims: Vec<(String, Vec<String>)> = Vec::new();
+    let text = &inside(text);
+    for span in sentences(text) {
+        let mut rest = text[span].trim();
+        let mut early = Vec::new();
+        while let Some((ids, after)) = marker(rest) {
+            match claims.last_mut() {
+                Some((_, cited)) => cited.extend(ids),
+                None => early.extend(ids),
+            }
+            rest = after.trim_start();
+        }
+        let (bare, cited) = markers(rest);
+        if !bare.trim().is_empty() {
+            early.extend(cited);
+            claims.push((bare.trim().to_owned(), early));
+        }
+    }
+    claims
+}
+
+/// The text with each marker behind a full stop moved before it. Where it stood, the small letter of
+/// its id would make two sentences one, and what is wrong with one would be wrong with the other.
+fn inside(text: &str) -> String {
+    let mut moved = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        moved.push_str(&rest[..open]);
+        let Some((_, after)) = marker(&rest[open..]) else {
+            moved.push('[');
+            rest = &rest[open + 1..];
+            continue;
+        };
+        let named = &rest[open..rest.len() - after.len()];
+        let said = moved.trim_end();
+        let begin = said.trim_end_matches(['.', '!', '?', '\u{2026}']).len();
+        let (end, gap) = (said[begin..].to_owned(), moved[said.len()..].to_owned());
+        if begin > 0 && !end.is_empty() {
+            moved.truncate(begin);
+            moved.push_str(&format!(" {named}{end}"));
+            // A line break stays one.
+            moved.push_str(if gap.contains('\n') { &gap } else { "" });
+        } else {
+            moved.push_str(named);
+        }
+        rest = after;
+    }
+    moved.push_str(rest);
+    moved
+}
+
+/// How well a sentence is borne out; `None` if it must not be said.
+fn support(sentence: &str, cited: &[String], sources: &BTreeMap<&str, &Source>) -> Option<f32> {
     if cited.is_empty() {
         let states = sentence.chars().any(|c| c.is_ascii_digit());
         let texts: Vec<&str> = sources.values().map(|source| source.text.as_str()).collect();
         let contradicted =
             matches!(verify(sentence, &texts, None).verdict, Verdict::Contradicted(_));
-        return !states && !contradicted;
+        return (!states && !contradicted).then_some(0.0);
     }
-    let texts: Vec<&str> = cited.iter().map(|source| source.text.as_str()).collect();
-    let support = verify(sentence, &texts, None);
-    match support.verdict {
+    let texts: Vec<&str> = cited
+        .iter()
+        .filter_map(|id| sources.get(id.as_str()).map(|source| source.text.as_str()))
+        .collect();
+    let found = verify(sentence, &texts, None);
+    let holds = match found.verdict {
         Verdict::Supported => true,
-        Verdict::Partial => support.score >= KEPT_SCORE,
+        Verdict::Partial => found.score >= KEPT_SCORE,
         Verdict::Unsupported | Verdict::Contradicted(_) => false,
-    }
-}
-
-fn add(citations: &mut Vec<Citation>, cited: &[&Source]) {
-    for source in cited {
-        if !citations.contains(&source.citation) {
-            citations.push(source.citation.clone());
-        }
-    }
+    };
+    holds.then_some(found.score)
 }
 
 /// The sentence without its markers, and what they name: `[k1]`, `[k1, k2]`.
@@ -90,20 +160,28 @@ fn markers(sentence: &str) -> (String, Vec<String>) {
     let (mut bare, mut ids) = (String::new(), Vec::new());
     let mut rest = sentence;
     while let Some(open) = rest.find('[') {
-        let Some(close) = rest[open..].find(']').map(|at| open + at) else { break };
-        let inside = &rest[open + 1..close];
-        let named: Vec<&str> = inside.split([',', ' ']).filter(|id| !id.is_empty()).collect();
-        let is_marker = !named.is_empty() && named.iter().all(|id| is_id(id));
-        if is_marker {
-            bare.push_str(rest[..open].trim_end());
-            ids.extend(named.into_iter().map(str::to_owned));
-        } else {
-            bare.push_str(&rest[..=close]);
+        match marker(&rest[open..]) {
+            Some((named, after)) => {
+                bare.push_str(rest[..open].trim_end());
+                ids.extend(named);
+                rest = after;
+            }
+            None => {
+                bare.push_str(&rest[..=open]);
+                rest = &rest[open + 1..];
+            }
         }
-        rest = &rest[close + 1..];
     }
     bare.push_str(rest);
     (bare, ids)
+}
+
+/// What the marker that a text begins with names, and what follows it.
+fn marker(text: &str) -> Option<(Vec<String>, &str)> {
+    let (inside, after) = text.strip_prefix('[')?.split_once(']')?;
+    let named: Vec<&str> = inside.split([',', ' ']).filter(|id| !id.is_empty()).collect();
+    let is_marker = !named.is_empty() && named.iter().all(|id| is_id(id));
+    is_marker.then(|| (named.into_iter().map(str::to_owned).collect(), after))
 }
 
 fn is_id(text: &str) -> bool {
@@ -131,9 +209,10 @@ mod tests {
         let sources = known.iter().map(|source| (source.id.as_str(), source)).collect();
         let part = ModelPart { text: text.to_owned(), ..ModelPart::default() };
         let checked = check(&part, &sources);
-        assert_eq!(checked.text, want);
+        assert_eq!(checked.text(), want);
+        let citations = checked.citations(&sources);
         let found: Vec<&str> =
-            checked.citations.iter().map(|citation| citation.document.as_str()).collect();
+            citations.iter().map(|citation| citation.document.as_str()).collect();
         assert_eq!((found.as_slice(), checked.cut), (cited, cut));
     }
 
@@ -144,6 +223,31 @@ mod tests {
             "Returns are free within 30 days.",
             &["k1"],
             0,
+        );
+    }
+
+    #[test]
+    fn a_marker_behind_the_full_stop_counts_for_the_sentence() {
+        check_part(
+            "Returns are free within 30 days. [k1] The trail shoe costs 89.90 EUR. [c2]",
+            "Returns are free within 30 days. The trail shoe costs 89.90 EUR.",
+            &["k1", "c2"],
+            0,
+        );
+        check_part("Returns are free within 60 days. [k1] Gladly!", "Gladly!", &[], 1);
+    }
+
+    #[test]
+    fn a_sentence_is_not_cut_for_its_neighbour() {
+        check_part(
+            "Returns are free within 30 days. [k1] It rains in 12 towns. Bye!",
+            "Returns are free within 30 days. Bye!",
+            &["k1"],
+            1,
+        );
+        assert_eq!(
+            inside("So? [k1][c2] Yes!\n[k1] No [k1]. [x"),
+            "So [k1] [c2]? Yes [k1]!\n No [k1]. [x"
         );
     }
 

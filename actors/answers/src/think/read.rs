@@ -43,7 +43,7 @@ pub(crate) struct Ask {
     pub(crate) probability: f32,
     /// What the library has.
     pub(crate) found: Found,
-    /// The sentences of it that answer best.
+    /// The sentences of it that answer best; empty until they are wanted.
     pub(crate) answer: Answer,
     /// What of the catalogue is meant.
     pub(crate) item: Option<Item>,
@@ -70,6 +70,8 @@ impl Ask {
 pub(crate) struct Burst {
     pub(crate) texts: Vec<String>,
     pub(crate) asks: Vec<Ask>,
+    /// More was asked at once than is looked up: in the customer's words.
+    pub(crate) left: Vec<String>,
     pub(crate) language: Option<String>,
     pub(crate) sentiment: f64,
     pub(crate) corrections: Vec<Correction>,
@@ -78,6 +80,8 @@ pub(crate) struct Burst {
     pub(crate) entities: Vec<Entity>,
     /// Somebody tries to give a model orders.
     pub(crate) is_attack: bool,
+    /// Something is told, not only asked.
+    pub(crate) tells: bool,
     pub(crate) names: Option<Arc<Names>>,
 }
 
@@ -96,10 +100,30 @@ pub(crate) async fn read(
     })
     .await
     .map_err(|_| Failure::Crashed)?;
-    burst.asks.truncate(house.parts.options.questions_max.max(1));
     classify(house, desk, &mut burst).await;
+    leave(&mut burst, house.parts.options.questions_max.max(1));
     look_up(house, desk, work, &mut burst).await?;
     Ok(burst)
+}
+
+/// Whether a text tries to give a model orders.
+pub(crate) fn gives_orders(text: &str) -> bool {
+    injection::assess(text).verdict == Threat::Attack
+}
+
+/// So much is looked up; the rest is put off in so many words. What is only told goes first: nobody
+/// waits for an answer to it.
+fn leave(burst: &mut Burst, most: usize) {
+    for place in (0..burst.asks.len()).rev() {
+        let ask = &burst.asks[place];
+        let is_idle = ask.is_told && ask.intent.is_empty() && ask.item.is_none();
+        if burst.asks.len() > most && is_idle {
+            burst.asks.remove(place);
+        }
+    }
+    if burst.asks.len() > most {
+        burst.left = burst.asks.split_off(most).into_iter().map(|ask| ask.asked).collect();
+    }
 }
 
 fn understand(
@@ -115,7 +139,7 @@ fn understand(
     let language = language_of(&joined, &supported).or_else(|| work.language.clone());
     let mut burst = Burst {
         sentiment: worst(mood, &texts, language.as_deref()),
-        is_attack: texts.iter().any(|text| injection::assess(text).verdict == Threat::Attack),
+        is_attack: texts.iter().any(|text| gives_orders(text)),
         entities: entities(&joined),
         language,
         names: Some(Arc::clone(&names)),
@@ -138,6 +162,7 @@ fn understand(
         forgotten.is_none() || !impresario_assistant::says_forgotten(&asking.text)
     });
     burst.asks = forgotten.iter().cloned().chain(asked.map(|asking| ask(asking, work))).collect();
+    burst.tells = burst.asks.iter().any(|ask| ask.is_told);
     for ask in burst.asks.iter_mut().filter(|ask| !ask.is_small_talk) {
         recognise(&names, work, ask);
     }
@@ -170,7 +195,7 @@ fn ask(asking: intents::Asking, work: &TurnWork) -> Ask {
     Ask { asked: asking.text, text, is_small_talk, is_told, ..Ask::default() }
 }
 
-fn language_of(text: &str, supported: &[&str]) -> Option<String> {
+pub(crate) fn language_of(text: &str, supported: &[&str]) -> Option<String> {
     let detected = if supported.is_empty() {
         language::detect(text)
     } else {
@@ -267,9 +292,21 @@ async fn look_up(
             language: burst.language.clone().unwrap_or_default(),
         };
         ask.found = house.find(desk, wanted).await?;
-        ask.answer = house.best_sentences(desk, &ask.found).await?;
     }
     leave_told(&mut burst.asks);
+    Ok(())
+}
+
+/// The sentences that answer each asking best: what is said where no model writes, and not looked for
+/// before, because it takes a vector for every sentence that was found.
+pub(crate) async fn choose_sentences(
+    house: &House,
+    desk: &Desk,
+    burst: &mut Burst,
+) -> Result<(), Failure> {
+    for ask in burst.asks.iter_mut().filter(|ask| !ask.is_small_talk) {
+        ask.answer = house.best_sentences(desk, &ask.found).await?;
+    }
     Ok(())
 }
 
@@ -277,7 +314,7 @@ async fn look_up(
 /// no request of its own beside one that is.
 fn leave_told(asks: &mut Vec<Ask>) {
     let is_idle = |ask: &Ask| {
-        ask.is_told && ask.intent.is_empty() && ask.item.is_none() && ask.answer.abstained
+        ask.is_told && ask.intent.is_empty() && ask.item.is_none() && !ask.found.has_answer()
     };
     if asks.iter().any(|ask| !is_idle(ask) && !ask.is_small_talk) {
         asks.retain(|ask| !is_idle(ask));
@@ -285,7 +322,7 @@ fn leave_told(asks: &mut Vec<Ask>) {
 }
 
 /// Numbers and addresses that matter later.
-fn entities(text: &str) -> Vec<Entity> {
+pub(super) fn entities(text: &str) -> Vec<Entity> {
     let mut seen = BTreeSet::new();
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')'));
     words

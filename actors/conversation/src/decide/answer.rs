@@ -57,6 +57,8 @@ pub(super) fn record(draft: &mut Draft<'_>, turn: u32, answer: TurnAnswer) {
             && !part.content.is_empty()
             && answer.path == AnswerPath::Generated
     });
+    let citations: Vec<Citation> =
+        parts.iter().flat_map(|part| part.citations.iter().cloned()).collect();
     let thanks = qualified.as_ref().map(|_| draft.text(Say::Collected));
     let pieces = Pieces {
         recovered: recovered.is_some_and(|recovered| recovered.answered),
@@ -66,9 +68,9 @@ pub(super) fn record(draft: &mut Draft<'_>, turn: u32, answer: TurnAnswer) {
         said: false,
         welcome: true,
         intents: parts.iter().map(|part| part.intent.clone()).collect(),
+        sources: citations.clone(),
     };
     let content = compose(draft, pieces);
-    let citations = parts.iter().flat_map(|part| part.citations.iter().cloned()).collect();
     let dealt = dealt(&parts, &answer, &asked, next.intent.as_deref());
     let interaction = Interaction {
         asked: Personal(clip(asked, 4_000)),

@@ -1,13 +1,16 @@
 //! One reply out of its parts (CNV-19).
 
 use impresario_assistant::{DisclaimerWhen, Say, with_topic};
-use impresario_messages::{Button, Buttons, Content};
+use impresario_messages::{Button, Buttons, Channel, Content};
 
 use super::{draft::Draft, is_returning};
-use crate::{RETURNING_CONTINUE, RETURNING_FRESH};
+use crate::{Citation, RETURNING_CONTINUE, RETURNING_FRESH};
 
 /// Contents of one reply; what would be more is left out.
 const CONTENTS_MAX: usize = 24;
+
+/// Pages that are named below an answer.
+const SOURCES_MAX: usize = 3;
 
 /// What a reply is made of.
 #[derive(Default)]
@@ -26,6 +29,8 @@ pub(super) struct Pieces {
     pub(super) welcome: bool,
     /// The intents that are answered.
     pub(super) intents: Vec<String>,
+    /// What the answers rest on.
+    pub(super) sources: Vec<Citation>,
 }
 
 pub(super) fn compose(draft: &Draft<'_>, pieces: Pieces) -> Vec<Content> {
@@ -38,6 +43,7 @@ pub(super) fn compose(draft: &Draft<'_>, pieces: Pieces) -> Vec<Content> {
     }
     let silent = pieces.answers.is_empty() && pieces.lead.is_none() && !pieces.handoff;
     content.extend(pieces.answers);
+    content.extend(sources(draft, &pieces.sources));
     if silent {
         content.push(Content::text(draft.text(Say::Unknown)));
     }
@@ -58,6 +64,30 @@ pub(super) fn compose(draft: &Draft<'_>, pieces: Pieces) -> Vec<Content> {
         content.push(welcome(draft));
     }
     content
+}
+
+/// Where the answers can be read, for those who get nothing but the text: the widget and programs show
+/// the citations themselves.
+fn sources(draft: &Draft<'_>, citations: &[Citation]) -> Option<Content> {
+    let channel = draft.state.address.as_ref()?.channel;
+    let is_text_only = match channel {
+        Channel::WhatsApp | Channel::Twilio | Channel::Slack | Channel::Discord => true,
+        Channel::Web | Channel::OpenAi | Channel::Api => false,
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for citation in citations.iter().filter(|_| is_text_only && draft.config.features.sources) {
+        let url = citation.url.as_deref().unwrap_or_default();
+        let is_page = url.starts_with("https://") || url.starts_with("http://");
+        if !is_page || url.contains([' ', '(', ')', '<', '>']) || lines.len() >= SOURCES_MAX {
+            continue;
+        }
+        let title = citation.title.replace(['[', ']', '\n'], " ");
+        let line = format!("[{}]({url})", if title.trim().is_empty() { url } else { title.trim() });
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    (!lines.is_empty()).then(|| Content::text(lines.join("\n")))
 }
 
 /// The customer was away: go on, or start afresh? (CNV-27)

@@ -13,6 +13,11 @@ use crate::{
     index,
 };
 
+/// What a platform's place for one answer is called in what it told.
+const TOKEN: &str = "interaction.token";
+/// That this place is taken.
+const ANSWERED: &str = "interaction.answered";
+
 pub(super) struct Draft<'a> {
     /// As it was.
     pub(super) old: &'a State,
@@ -155,11 +160,22 @@ impl<'a> Draft<'a> {
             content: message.content.clone(),
             in_reply_to: self.state.last_inbound.clone(),
         };
+        let mut extra = self.state.extra.clone();
+        if extra.0.iter().any(|(name, _)| name == TOKEN) && self.has_answered(&message.id) {
+            extra.0.push((ANSWERED.to_owned(), "true".to_owned()));
+        }
         self.want(Effect::Send {
             outgoing: Box::new(outgoing),
-            extra: self.state.extra.clone(),
+            extra,
             last_inbound_at: self.state.last_inbound_at,
         });
+    }
+
+    /// Whether something else was said since the customer's last message.
+    fn has_answered(&self, id: &str) -> bool {
+        let since = self.state.messages.iter().rev().take_while(|m| m.from != Author::Customer);
+        let said = |from| matches!(from, Author::Assistant | Author::Human);
+        since.into_iter().any(|message| said(message.from) && message.id != id)
     }
 
     /// The conversation says something by itself, outside of a turn.

@@ -52,6 +52,8 @@ pub(super) fn count(
         | Event::MemoryExpired { .. }
         | Event::Returned { .. }
         | Event::ConsentChanged { .. }
+        | Event::SendBegun { .. }
+        | Event::SendPaused { .. }
         | Event::Forgotten { .. } => {}
     }
 }

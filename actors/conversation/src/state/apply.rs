@@ -51,6 +51,7 @@ impl State {
             | Event::Reopened { .. }
             | Event::SlaMissed { .. } => self.apply_holder(event),
             Event::Sent { .. } | Event::Delivered { .. } => self.apply_delivery(event),
+            Event::SendBegun { .. } | Event::SendPaused { .. } => self.apply_sending(event),
             Event::MemoryExpired { at: _ } => {
                 let from = self.history_after.saturating_add(1);
                 self.memory.expire(from);
@@ -209,13 +210,39 @@ impl State {
             sent.status =
                 Some(sent.status.map_or(Delivery::Sent, |known| known.advance(Delivery::Sent)));
             sent.at = *at;
+            sent.sending = None;
         }
-        if let Event::Delivered { outgoing, status, error, at } = event
+        if let Event::Delivered { outgoing, status, error, at, part } = event
             && let Some(sent) = self.sent.iter_mut().find(|sent| sent.outgoing == *outgoing)
         {
-            sent.status = Some(sent.status.map_or(*status, |known| known.advance(*status)));
-            sent.error.clone_from(error);
-            sent.at = *at;
+            let next = sent.status.map_or(*status, |known| known.advance(*status));
+            if sent.status != Some(next) {
+                sent.status = Some(next);
+                sent.error.clone_from(error);
+                sent.at = *at;
+            }
+            if next == Delivery::Failed {
+                sent.sending = None;
+            }
+            if let (Some(sending), Some(part)) = (&mut sent.sending, part) {
+                sending.add(part);
+            }
+        }
+    }
+
+    fn apply_sending(&mut self, event: &Event) {
+        if let Event::SendBegun { outgoing, of, tries, at } = event
+            && let Some(sent) = self.sent.iter_mut().find(|sent| sent.outgoing == *outgoing)
+        {
+            let sending = sent.sending.get_or_insert_default();
+            (sending.of, sending.tries, sending.at, sending.unknown) = (*of, *tries, *at, true);
+        }
+        if let Event::SendPaused { outgoing, parts, unknown, at: _ } = event
+            && let Some(sent) = self.sent.iter_mut().find(|sent| sent.outgoing == *outgoing)
+        {
+            let sending = sent.sending.get_or_insert_default();
+            sending.unknown = *unknown;
+            parts.iter().for_each(|part| sending.add(part));
         }
     }
 
@@ -326,6 +353,7 @@ impl State {
                 status: None,
                 error: None,
                 at: message.at,
+                sending: None,
             });
             keep_last(&mut self.sent, SENT_KEPT);
         }

@@ -152,6 +152,18 @@ fn commands(golden: &mut Golden) {
         ("link_profile", Command::LinkProfile { profile: PROFILE }),
         ("record_consent", Command::RecordConsent { stopped: true }),
         ("forget", Command::Forget),
+        (
+            "begin_send",
+            Command::BeginSend { outgoing: "o".to_owned(), parts: 2, wait_ms: 3, tries_max: 4 },
+        ),
+        (
+            "pause_send",
+            Command::PauseSend {
+                outgoing: "o".to_owned(),
+                sent: vec!["w".to_owned()],
+                unknown: true,
+            },
+        ),
     ] {
         golden.add(name, &command);
     }
@@ -248,7 +260,19 @@ fn events(golden: &mut Golden) {
         status: Delivery::Failed,
         error: Some(Fault { code: "c".to_owned(), detail: "d".to_owned() }),
         at,
+        part: None,
     };
+    let part = SentPart { part: 1, id: "w".to_owned() };
+    let delivered_part = Event::Delivered {
+        outgoing: "o".to_owned(),
+        status: Delivery::Read,
+        error: None,
+        at,
+        part: Some(part.clone()),
+    };
+    let send_begun = Event::SendBegun { outgoing: "o".to_owned(), of: 2, tries: 1, at };
+    let send_paused =
+        Event::SendPaused { outgoing: "o".to_owned(), parts: vec![part], unknown: true, at };
     let details = vec![Collected { field: "f".to_owned(), value: text("v") }];
     for (name, event) in [
         ("handed_off", handed_off),
@@ -269,6 +293,9 @@ fn events(golden: &mut Golden) {
         ("suggestion_accepted", Event::SuggestionAccepted { sku: "s".to_owned(), at }),
         ("correction_judged", Event::CorrectionJudged { right: true, at }),
         ("forgotten", Event::Forgotten { at }),
+        ("delivered_part", delivered_part),
+        ("send_begun", send_begun),
+        ("send_paused", send_paused),
     ] {
         golden.add(name, &event);
     }
@@ -317,6 +344,7 @@ fn rest(golden: &mut Golden) {
         ("already_begun", Outcome::AlreadyBegun),
         ("too_many_calls", Outcome::TooManyCalls),
         ("handed_off", Outcome::HandedOff),
+        ("granted_again", Outcome::GrantedAgain),
     ] {
         let (status, outgoing) = (Status::Human, Some("o".to_owned()));
         golden.add(&format!("reply_{name}"), &Reply { outcome, status, turn: 1, outgoing });
@@ -337,6 +365,23 @@ fn rest(golden: &mut Golden) {
     golden.add("query_work", &Query::Work { turn: 1 });
     golden.add("answer_none", &Answer::Conversation(None));
     golden.add("answer_work", &Answer::Work(None));
+    golden.add("query_sending", &Query::Sending { outgoing: "o".to_owned() });
+    let sending = Sending {
+        tries: 1,
+        at: at(),
+        unknown: true,
+        of: 2,
+        parts: vec![SentPart { part: 0, id: "w".to_owned() }],
+    };
+    let sent = SentMessage {
+        outgoing: "o".to_owned(),
+        platform_ids: Vec::new(),
+        status: None,
+        error: None,
+        at: at(),
+        sending: Some(Box::new(sending)),
+    };
+    golden.add("answer_sending", &Answer::Sending(Some(Box::new(sent))));
 }
 
 #[test]

@@ -127,3 +127,12 @@ fn event_type_filters() {
             && !webhook::is_filter("")
     );
 }
+
+#[test]
+fn what_happens_elsewhere_is_told_to_those_who_want_it() {
+    let given = |events: &[&str]| [onboard(Plan::Free), add_endpoint(1, events)];
+    let told = "Announced > Webhook";
+    check(given(&["conversation.*"]), announce("conversation.handoff"), told);
+    check(given(&["segment.*"]), announce("conversation.handoff"), "unchanged");
+    check([onboard(Plan::Free)], announce("conversation.handoff"), "unchanged");
+}

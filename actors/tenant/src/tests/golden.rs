@@ -251,12 +251,25 @@ fn talk_events(at: Timestamp) -> Vec<(&'static str, Event)> {
             "collections_configured",
             Event::CollectionsConfigured { collections: vec![collection()], at },
         ),
+        (
+            "announced",
+            Event::Announced {
+                message: MessageId::from_bytes([9; 16]),
+                kind: "conversation.handoff".to_owned(),
+                at,
+            },
+        ),
     ]
 }
 
 /// What came with conversations: states of before do not have it.
-const TALK: [&str; 4] =
-    ["assistant_configured", "connection_put", "connection_removed", "collections_configured"];
+const TALK: [&str; 5] = [
+    "assistant_configured",
+    "connection_put",
+    "connection_removed",
+    "collections_configured",
+    "announced",
+];
 
 fn effects() -> Vec<(&'static str, Effect)> {
     let (endpoint, message, kind) =
@@ -298,7 +311,8 @@ fn full_state() -> State {
 /// The same with what conversations depend on.
 fn talking_state() -> State {
     let mut state = full_state();
-    let wanted = |name: &str| TALK.contains(&name) && name != "connection_removed";
+    let without = ["connection_removed", "announced"];
+    let wanted = |name: &str| TALK.contains(&name) && !without.contains(&name);
     for (_, event) in events().into_iter().filter(|(name, _)| wanted(name)) {
         state.apply(&event);
     }

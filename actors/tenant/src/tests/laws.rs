@@ -37,6 +37,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (0..3_u8).prop_map(|n| Command::ConfigureCollections {
             collections: (0..n).map(collection).collect()
         }),
+        Just(announce("segment.entered")),
         (0..6_u8, grace).prop_map(|(n, grace_ms)| Command::RotateEndpointSecret {
             id: endpoint(n),
             secret: Personal("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned()),
@@ -141,6 +142,7 @@ proptest! {
             prop_assert_eq!(decode::<Command>(&encode(&command)).ok(), Some(command.clone()));
             let Ok(decision) = story.try_tell(command) else { continue };
             prop_assert!(!shows_a_secret(&decision));
+            prop_assert!(decision.effects.is_empty() || !decision.events.is_empty());
             for event in &decision.events {
                 let stored = decode::<Event>(&encode(event)).ok();
                 prop_assert_eq!(stored.as_ref(), Some(event));

@@ -47,7 +47,7 @@ fn outgoing(words: &[&str]) -> Outgoing {
 
 fn how(token: Option<(&str, i64)>) -> Dispatch {
     let interaction = token.map(|(token, at_ms)| (token.to_owned(), at_ms));
-    Dispatch { now_ms: NOW_MS, from: 0, interaction }
+    Dispatch { now_ms: NOW_MS, interaction, ..Dispatch::default() }
 }
 
 fn paths(farm: &Running) -> Vec<String> {
@@ -60,12 +60,15 @@ async fn an_interaction_is_answered_in_its_place_and_later_in_the_channel() {
     client.send(&outgoing(&["a", "b"]), &how(Some(("tok", NOW_MS)))).await.unwrap();
     client.send(&outgoing(&["c"]), &how(Some(("tok", NOW_MS - INTERACTION_MS)))).await.unwrap();
     client.send(&outgoing(&["d"]), &how(Some(("expired", NOW_MS)))).await.unwrap();
+    let after = Dispatch { answered: true, ..how(Some(("tok", NOW_MS))) };
+    client.send(&outgoing(&["e"]), &after).await.unwrap();
     let want = [
         "PATCH /discord/api/v10/webhooks/999/tok/messages/@original",
         "POST /discord/api/v10/webhooks/999/tok?wait=true",
         "POST /discord/api/v10/channels/C1/messages",
         "PATCH /discord/api/v10/webhooks/999/expired/messages/@original",
         "POST /discord/api/v10/channels/C1/messages",
+        "POST /discord/api/v10/webhooks/999/tok?wait=true",
     ];
     assert_eq!(paths(&farm), want);
     let log = farm.farm.log();

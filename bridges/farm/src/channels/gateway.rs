@@ -9,7 +9,7 @@ use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::taken;
-use crate::{Farm, Fate, Fault};
+use crate::{Ending, Entry, Farm, Fate, Fault};
 
 /// How often a client must beat, in milliseconds.
 const BEAT_MS: u64 = 200;
@@ -17,7 +17,9 @@ const BEAT_MS: u64 = 200;
 /// The gateway hands out, in order, everything that was posted to `/discord/_dispatch`
 /// (`{"t":"MESSAGE_CREATE","d":{…}}`), numbered over all connections. A rule for a path with
 /// `discord/gateway` and the fault `{"kind":"named","name":"close","data":{"code":4000,"after":1}}`
-/// closes the connection after so many dispatches; `"deaf"` never answers a beat.
+/// closes the connection after so many dispatches; `"deaf"` never answers a beat. The log has the
+/// client's greeting as the body of the request that a connection began with, and when it has ended how:
+/// `cut` by the script, else `abandoned`.
 pub(super) fn routes() -> Router<Farm> {
     Router::new()
         .route("/discord/_dispatch", post(async || StatusCode::NO_CONTENT))
@@ -30,21 +32,37 @@ async fn upgrade(
     Extension(Fate(fault)): Extension<Fate>,
     socket: WebSocketUpgrade,
 ) -> Response {
+    // The newest: this one.
+    let own = |entry: &&Entry| entry.path.starts_with("/discord/gateway");
+    let number = farm.log().iter().rev().find(own).map_or(0, |entry| entry.number);
     socket.on_upgrade(move |socket| async move {
-        let mut line = Line { farm, fault, socket, sent: 0, here: 0 };
+        let mut line = Line {
+            farm: farm.clone(),
+            number,
+            fault,
+            socket,
+            sent: 0,
+            here: 0,
+            ending: Ending::Abandoned,
+        };
         // A client that has gone is the end of a connection, not of the farm.
         let _gone = line.serve().await;
+        let ending = line.ending;
+        farm.log.update(number, |entry| entry.ending = ending);
     })
 }
 
 struct Line {
     farm: Farm,
+    /// Of its request in the log.
+    number: u64,
     fault: Option<Fault>,
     socket: WebSocket,
     /// The number of the last dispatch that the client has.
     sent: usize,
     /// How many were sent on this connection.
     here: u64,
+    ending: Ending,
 }
 
 struct Gone;
@@ -74,6 +92,9 @@ impl Line {
 
     async fn hear(&mut self, text: &str) -> Result<(), Gone> {
         let said: Value = serde_json::from_str(text).unwrap_or_default();
+        if matches!(said["op"].as_u64(), Some(2 | 6)) {
+            self.farm.log.update(self.number, |entry| text.clone_into(&mut entry.body));
+        }
         match said["op"].as_u64() {
             Some(1) if !self.scripted("deaf") => self.say(json!({ "op": 11 })).await,
             Some(2) => {
@@ -119,6 +140,7 @@ impl Line {
             return Ok(());
         }
         let code = data["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(4_000);
+        self.ending = Ending::Cut;
         let frame = CloseFrame { code, reason: "".into() };
         let _gone = self.socket.send(Message::Close(Some(frame))).await;
         Err(Gone)

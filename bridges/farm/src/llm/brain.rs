@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::assistant;
 use crate::Fault;
 
 /// What a model is asked, without any provider's shape.
@@ -47,6 +48,12 @@ impl Prompt {
 
     fn last_user(&self) -> &str {
         self.turns.iter().rev().find(|(role, _)| role == "user").map_or("", |(_, text)| text)
+    }
+
+    /// What an assistant is told; further turns only ask for a better answer.
+    fn data(&self) -> &str {
+        let users = self.turns.iter().filter(|(role, _)| role == "user");
+        users.map(|(_, text)| text.as_str()).find(|text| text.contains("MESSAGES\n")).unwrap_or("")
     }
 
     /// Numbered sources, wherever they are.
@@ -128,6 +135,7 @@ fn own(prompt: &Prompt) -> Said {
         return Said { call: Some((name.clone(), arguments)), ..Said::default() };
     }
     let text = match &prompt.schema {
+        Some(schema) if assistant::is_wanted(schema) => assistant::answer(prompt.data()),
         Some(schema) => instance(schema, "", prompt, &prompt.question()).to_string(),
         None => words(prompt, &prompt.question()),
     };

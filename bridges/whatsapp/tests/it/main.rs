@@ -61,9 +61,9 @@ async fn a_message_goes_out_in_its_parts_with_our_id() {
     let log = farm.farm.log();
     assert_eq!(log[0].header("authorization"), Some("Bearer token"));
     assert_eq!(log[0].path, "/whatsapp/v24.0/1065/messages");
-    assert_eq!(log[0].json()["biz_opaque_callback_data"], "msg_1#0");
+    assert_eq!(log[0].json()["biz_opaque_callback_data"], "msg_1#0#16505551234");
     assert_eq!(log[0].json()["context"]["message_id"], "wamid.Q");
-    assert_eq!(log[1].json()["biz_opaque_callback_data"], "msg_1#1");
+    assert_eq!(log[1].json()["biz_opaque_callback_data"], "msg_1#1#16505551234");
     assert!(log[1].json().get("context").is_none());
     let again = send(&client, content, Dispatch { from: 1, ..open() }).await.unwrap();
     assert_eq!(again.platform_ids.len(), 1);

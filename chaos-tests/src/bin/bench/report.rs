@@ -1,10 +1,9 @@
 //! What was measured, as a table.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write as _;
 
-use impresario_chaos_tests::Measured;
+use impresario_chaos_tests::{Measured, machine, today};
 
 /// The rows so far.
 #[derive(Debug)]
@@ -84,12 +83,6 @@ const LIMITS: &str = "
 - \"From 25 people each\" is what client libraries and imports send: what a person did comes together. The other batches take the next event from the next of 10 000 people, so no two events of a batch share a turn.
 ";
 
-#[expect(clippy::disallowed_methods, reason = "a report says when it was measured")]
-fn today() -> String {
-    let now = jiff::Timestamp::now().to_string();
-    now.split('T').next().unwrap_or_default().to_owned()
-}
-
 fn row(name: &str, measured: &Measured) -> String {
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     format!(
@@ -101,21 +94,6 @@ fn row(name: &str, measured: &Measured) -> String {
         measured.cpu_us_per_event(),
         measured.server_rss_bytes as f64 / 1e6,
         measured.refused,
-    )
-}
-
-fn machine() -> String {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or("an unknown processor");
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!(
-        "{cores} cores ({}), Linux {}",
-        model.trim_start_matches([':', ' ', '\t']),
-        kernel.trim()
     )
 }
 

@@ -1,12 +1,11 @@
 //! What was measured, as the part about clusters of docs/benchmarks.md.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use impresario_chaos_tests::Measured;
+use anyhow::Result;
+use impresario_chaos_tests::{Measured, machine, put_section, today};
 
 /// Where the part about clusters begins.
 const HEADING: &str = "## Clusters";
@@ -69,10 +68,7 @@ impl Report {
 
     /// Rewrites the part about clusters of this file.
     pub(crate) fn put_into(&self, path: &Path) -> Result<()> {
-        let old = fs::read_to_string(path).unwrap_or_default();
-        let before = old.split(HEADING).next().unwrap_or_default().trim_end();
-        fs::write(path, format!("{before}\n\n{}", self.markdown()))
-            .with_context(|| format!("write {}", path.display()))
+        put_section(path, HEADING, &self.markdown())
     }
 }
 
@@ -87,18 +83,6 @@ fn row(name: &str, measured: &Measured) -> String {
         measured.cpu_us_per_event(),
         measured.refused,
     )
-}
-
-#[expect(clippy::disallowed_methods, reason = "a report says when it was measured")]
-fn today() -> String {
-    let now = jiff::Timestamp::now().to_string();
-    now.split('T').next().unwrap_or_default().to_owned()
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{cores} cores, Linux {}", kernel.trim())
 }
 
 /// Prints a line.

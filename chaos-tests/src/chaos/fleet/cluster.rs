@@ -17,6 +17,8 @@ use crate::chaos::rig::Rig;
 
 /// One that was told to leave has left after this time, or is taken back.
 const LEFT_WITHIN: Duration = Duration::from_secs(20);
+/// A destroyed node is given up after this time, or the others never come to an agreement.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(20);
 /// A started node gets ready in this time if nothing is in its way.
 const HURRY: Duration = Duration::from_secs(3);
 /// How often a state is looked at.
@@ -127,10 +129,19 @@ impl Cluster for Fleet {
                 Ok(Effect::Done(format!("node-{id} and its disk")))
             });
         }
-        // Nobody may come to the address of one that is still a member.
+        // Until that is done the fresh one waits.
         self.forget(rig).await;
         block_in_place(|| self.fresh(node, rig))?;
         Ok(Effect::Done(String::new()))
+    }
+
+    async fn mend(&mut self, rig: &Rig) {
+        // A fresh node waits while the cluster counts on the lost one at its address.
+        let until = Instant::now() + FORGOTTEN_WITHIN;
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        while !self.doomed.is_empty() && timeout_at(until, ticks.tick()).await.is_ok() {
+            self.forget(rig).await;
+        }
     }
 
     async fn settle(&mut self, within: Duration, rig: &Rig) -> Result<()> {

@@ -126,17 +126,18 @@ pub struct Abilities {
     /// Slow links.
     pub rate: Result<(), String>,
     /// Delay, duplication and reordering of packets.
-    pub netem: Result<(), String>,
+    pub packets: Result<(), String>,
 }
 
 impl Default for Abilities {
     fn default() -> Self {
         let no = || Err("not looked at".to_owned());
-        Self { firewall: Err("not looked at".to_owned()), redirect: no(), rate: no(), netem: no() }
+        let firewall = Err("not looked at".to_owned());
+        Self { firewall, redirect: no(), rate: no(), packets: no() }
     }
 }
 
-/// Tries everything in the namespace of a host that is not used yet.
+/// Tries everything of the firewall and of `tc` in the namespace of a host that is not used yet.
 pub(super) fn abilities(namespace: &str) -> Abilities {
     let mut links = Links::default();
     links.lose(End::Node(1), End::Node(0), 500);
@@ -165,8 +166,7 @@ pub(super) fn abilities(namespace: &str) -> Abilities {
             .map_err(|error| format!("{error:#}"))
     };
     let rate = shape(&["tbf", "rate", "1mbit", "burst", "16kb", "latency", "400ms"]);
-    let netem = shape(&["netem", "delay", "1ms"]);
-    Abilities { firewall, redirect, rate, netem }
+    Abilities { firewall, redirect, rate, ..Abilities::default() }
 }
 
 /// All rules of one host. What arrives is dropped where it arrives, except at the control side,

@@ -2,6 +2,7 @@
 
 use super::{Fault, Kind, Plan, Planned};
 use crate::chaos::hosts::End;
+use crate::chaos::packets::Disorder;
 use crate::plan::Chance;
 
 /// Healthy for so long at first, so that there is something to lose.
@@ -64,7 +65,8 @@ fn collide(a: &Planned, b: &Planned) -> bool {
         (Fault::Rolling, other) | (other, Fault::Rolling) => {
             other.node().is_some() || *other == Fault::Rolling
         }
-        (Fault::Slow { node, .. }, Fault::Slow { node: other, .. }) => node == other,
+        (Fault::Slow { node, .. }, Fault::Slow { node: other, .. })
+        | (Fault::Disorder { node, .. }, Fault::Disorder { node: other, .. }) => node == other,
         (a, b) => a.node().is_some() && a.node() == b.node(),
     };
     is_at_once && is_same
@@ -89,6 +91,7 @@ fn fault(kind: Kind, nodes: usize, chance: &mut Chance) -> Fault {
             let to = (node + 1 + chance.below(nodes as u64 - 1) as usize) % nodes;
             Fault::Delay { from: node, to, ms: among(chance, &[5, 50, 400]) }
         }
+        Kind::Disorder => Fault::Disorder { node, how: disorder(chance) },
         Kind::Kill => Fault::Kill(node),
         Kind::Restart => Fault::Restart(node),
         Kind::Rolling => Fault::Rolling,
@@ -104,6 +107,16 @@ fn fault(kind: Kind, nodes: usize, chance: &mut Chance) -> Fault {
         Kind::Drain => Fault::Drain(node),
         Kind::Remove => Fault::Remove(node),
         Kind::Replace => Fault::Replace(node),
+    }
+}
+
+fn disorder(chance: &mut Chance) -> Disorder {
+    let mut among = |values: &[u64]| values[chance.below(values.len() as u64) as usize];
+    Disorder {
+        delay_ms: among(&[0, 2, 30]),
+        late: among(&[50, 300]) as u16,
+        late_ms: among(&[3, 20, 150]),
+        doubled: among(&[20, 200]) as u16,
     }
 }
 

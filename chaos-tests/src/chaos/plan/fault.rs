@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use crate::chaos::hosts::{End, Links};
+use crate::chaos::packets::Disorder;
 
 /// One thing that is wrong for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,13 @@ pub enum Fault {
         to: usize,
         /// How long each piece takes more, in milliseconds.
         ms: u64,
+    },
+    /// Packets from and to a node come late, twice and out of order.
+    Disorder {
+        /// The node.
+        node: usize,
+        /// What happens to them.
+        how: Disorder,
     },
     /// `kill -9`; healed by starting it again.
     Kill(usize),
@@ -98,6 +106,8 @@ pub enum Kind {
     Slow,
     /// [`Fault::Delay`].
     Delay,
+    /// [`Fault::Disorder`].
+    Disorder,
     /// [`Fault::Kill`].
     Kill,
     /// [`Fault::Restart`].
@@ -126,13 +136,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Cut,
         Self::Bridge,
         Self::OneWay,
         Self::Lose,
         Self::Slow,
         Self::Delay,
+        Self::Disorder,
         Self::Kill,
         Self::Restart,
         Self::Rolling,
@@ -156,6 +167,7 @@ impl Kind {
             Self::OneWay
             | Self::Lose
             | Self::Slow
+            | Self::Disorder
             | Self::Kill
             | Self::Restart
             | Self::Rolling
@@ -191,6 +203,7 @@ impl Fault {
             | Self::Lose { .. }
             | Self::Slow { .. }
             | Self::Delay { .. }
+            | Self::Disorder { .. }
             | Self::Rolling => None,
         }
     }
@@ -214,6 +227,7 @@ impl Fault {
             Self::Lose { from, to, per_mille } => links.lose(*from, *to, *per_mille),
             Self::Slow { .. }
             | Self::Delay { .. }
+            | Self::Disorder { .. }
             | Self::Kill(_)
             | Self::Restart(_)
             | Self::Rolling

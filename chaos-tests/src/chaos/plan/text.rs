@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Fault, Plan, Planned};
 use crate::chaos::hosts::End;
+use crate::chaos::packets::Disorder;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +51,10 @@ impl fmt::Display for Fault {
             Self::Slow { node, kbit_per_s } => write!(f, "slow {} {kbit_per_s}", name(*node)),
             Self::Delay { from, to, ms } => {
                 write!(f, "delay {} -> {} {ms}", name(*from), name(*to))
+            }
+            Self::Disorder { node, how: Disorder { delay_ms, late, late_ms, doubled } } => {
+                let at = name(*node);
+                write!(f, "disorder {at} {delay_ms} late {late} by {late_ms} doubled {doubled}")
             }
             Self::Kill(node) => write!(f, "kill {}", name(*node)),
             Self::Restart(node) => write!(f, "restart {}", name(*node)),
@@ -145,6 +150,12 @@ impl FromStr for Fault {
             ("slow", [at, rate]) => Self::Slow { node: node(at)?, kbit_per_s: number(rate)? },
             ("delay", [from, "->", to, ms]) => {
                 Self::Delay { from: node(from)?, to: node(to)?, ms: number(ms)? }
+            }
+            ("disorder", [at, delay_ms, "late", late, "by", late_ms, "doubled", doubled]) => {
+                let (delay_ms, late_ms) = (number(delay_ms)?, number(late_ms)?);
+                let (late, doubled) = (number(late)?, number(doubled)?);
+                let how = Disorder { delay_ms, late, late_ms, doubled };
+                Self::Disorder { node: node(at)?, how }
             }
             ("kill", [at]) => Self::Kill(node(at)?),
             ("restart", [at]) => Self::Restart(node(at)?),

@@ -8,8 +8,9 @@ use tokio::task::block_in_place;
 use super::Rig;
 use crate::chaos::cluster::{Cluster, Effect};
 use crate::chaos::faults::{Dials, Signal, copy_folder, is_loaded, signal, spoil_tail};
-use crate::chaos::hosts::{End, Links, Redirect};
+use crate::chaos::hosts::{End, Hosts, Links, Redirect};
 use crate::chaos::node::{READY_WITHIN, Started};
+use crate::chaos::packets::{Cable, Disorder};
 use crate::chaos::plan::Fault;
 use crate::chaos::proxy::{Proxy, Weather};
 use crate::chaos::shell::run;
@@ -38,6 +39,7 @@ impl Rig {
                 block_in_place(|| self.set_links())?
             }
             Fault::Slow { node, kbit_per_s } => self.rate(*node, Some(*kbit_per_s))?,
+            Fault::Disorder { node, how } => block_in_place(|| self.disorder(number, *node, *how))?,
             Fault::Drain(node) | Fault::Remove(node) | Fault::Replace(node)
                 if !cluster.node(*node).is_running() =>
             {
@@ -82,6 +84,7 @@ impl Rig {
                 block_in_place(|| self.set_links()).map(drop)
             }
             Fault::Slow { node, .. } => self.rate(*node, None).map(drop),
+            Fault::Disorder { node, .. } => block_in_place(|| self.order(number, *node)),
             Fault::Drain(node) => {
                 block_in_place(|| self.ensure_up(cluster, *node))?;
                 cluster.drain(*node, false, self).await.map(drop)
@@ -105,6 +108,7 @@ impl Rig {
         for node in 0..cluster.nodes() {
             block_in_place(|| self.ensure_up(cluster, node))?;
         }
+        cluster.mend(self).await;
         for node in 0..cluster.nodes() {
             let started = block_in_place(|| cluster.node(node).await_ready(READY_WITHIN))?;
             let result = match started {
@@ -154,8 +158,8 @@ impl Rig {
         self.active.iter().for_each(|(_, fault)| fault.break_links(&mut links));
         self.proxies.iter().for_each(|(_, redirect, _)| links.redirect(*redirect));
         match &mut self.hosts {
-            crate::chaos::hosts::Hosts::Unavailable(reason) => Ok(Effect::Skipped(reason.clone())),
-            crate::chaos::hosts::Hosts::Ready(network) => {
+            Hosts::Unavailable(reason) => Ok(Effect::Skipped(reason.clone())),
+            Hosts::Ready(network) => {
                 if let Err(reason) = &network.abilities().firewall {
                     return Ok(Effect::Skipped(reason.clone()));
                 }
@@ -174,6 +178,31 @@ impl Rig {
         }
         network.set_rate(node, kbit_per_s)?;
         done("")
+    }
+
+    /// Takes a node's cable apart and passes its packets on as they should not come.
+    fn disorder(&mut self, number: usize, node: usize, how: Disorder) -> Result<Effect> {
+        let seed = self.chance.below(u64::MAX);
+        let network = match &mut self.hosts {
+            Hosts::Unavailable(reason) => return Ok(Effect::Skipped(reason.clone())),
+            Hosts::Ready(network) => network,
+        };
+        if let Err(reason) = &network.abilities().packets {
+            return Ok(Effect::Skipped(reason.clone()));
+        }
+        let ends = network.unplug(node)?;
+        match Cable::start(&ends, how, seed) {
+            Ok(cable) => {
+                self.cables.push((number, cable));
+                done("")
+            }
+            Err(error) => network.plug(node).and(Err(error)),
+        }
+    }
+
+    fn order(&mut self, number: usize, node: usize) -> Result<()> {
+        self.cables.retain(|(known, _)| *known != number);
+        self.hosts.network_mut().map_or(Ok(()), |network| network.plug(node))
     }
 
     /// Leads new connections from one node to another through proxies that delay, and ends the old
@@ -256,6 +285,7 @@ impl Rig {
             | Fault::Lose { .. }
             | Fault::Slow { .. }
             | Fault::Delay { .. }
+            | Fault::Disorder { .. }
             | Fault::Rolling => done(""),
         }
     }

@@ -6,7 +6,17 @@ use impresario_ids::NodeId;
 
 use super::Draft;
 use crate::rejection::NAMED_GROUPS_MAX;
-use crate::{Event, GroupId, Rejection, Status, Zone, quorum, replica_count};
+use crate::{ClusterState, Event, GroupId, Rejection, Status, Votes, Zone, quorum, replica_count};
+
+/// Refuses what puts groups at risk, unless that is accepted.
+pub(super) fn accepted(at_risk: Vec<GroupId>, is_accepted: bool) -> Result<(), Rejection> {
+    if is_accepted || at_risk.is_empty() {
+        return Ok(());
+    }
+    let count = at_risk.len();
+    let groups = at_risk.into_iter().take(NAMED_GROUPS_MAX).collect();
+    Err(Rejection::QuorumAtRisk { count, groups })
+}
 
 impl Draft {
     /// Takes the node to `to` from one of `from`; from anywhere else is refused. Says whether there
@@ -48,10 +58,17 @@ impl Draft {
         self.go_and_balance(node, &[Status::Draining, Status::Leaving], Status::Active)
     }
 
-    pub(super) fn leave(&mut self, node: NodeId, forced: bool) -> Result<(), Rejection> {
+    /// Answers the groups that have no majority, or would have none.
+    pub(super) fn leave(
+        &mut self,
+        node: NodeId,
+        forced: bool,
+        votes: Option<&Votes>,
+    ) -> Result<Vec<GroupId>, Rejection> {
         let from = [Status::Joining, Status::Active, Status::Draining];
+        let before = self.now.clone();
         if !self.go(node, &from, Status::Leaving)? {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let replicas = self.now.settings().map_or(0, |settings| settings.replicas);
         let left = self.now.members().filter(|member| member.status.holds_replicas()).count();
@@ -62,7 +79,25 @@ impl Draft {
             return Err(Rejection::TooFewNodes { left, replicas });
         }
         self.rebalance();
-        Ok(())
+        let unseen = Votes::default();
+        Ok(self.stuck(&before, votes.unwrap_or(&unseen)))
+    }
+
+    /// Groups whose voters cannot be changed from what they are to what they should be: that takes a
+    /// majority of the old ones and one of the new ones, the leaving node among the old.
+    fn stuck(&self, before: &ClusterState, votes: &Votes) -> Vec<GroupId> {
+        let answers = |voter: &&NodeId| {
+            !votes.silent.contains(*voter) && self.now.is(**voter, Status::is_present)
+        };
+        let goes_on = |voters: &BTreeSet<NodeId>| {
+            voters.is_empty() || voters.iter().filter(answers).count() >= quorum(voters.len())
+        };
+        let groups = before.map().filter(|(group, was)| {
+            let is = votes.voters.get(group).unwrap_or(&was.voters);
+            let wanted = self.now.assignment(*group).map_or(is, |want| &want.voters);
+            !goes_on(is) || !goes_on(wanted)
+        });
+        groups.map(|(group, _)| group).collect()
     }
 
     /// Whether the map has replicas on the node.
@@ -104,11 +139,7 @@ impl Draft {
         if !self.go(node, &[Status::Dead], Status::Removed)? {
             return Ok(());
         }
-        if !forced && !at_risk.is_empty() {
-            let count = at_risk.len();
-            let groups = at_risk.into_iter().take(NAMED_GROUPS_MAX).collect();
-            return Err(Rejection::QuorumAtRisk { count, groups });
-        }
+        accepted(at_risk, forced)?;
         self.rebalance();
         Ok(())
     }

@@ -128,7 +128,7 @@ proptest! {
     ) {
         let before = cluster(partitions, replicas, &vec![""; count]);
         let mut after = before.clone();
-        tell(&mut after, [Command::Leave { node: NodeId(node), forced: false }]);
+        tell(&mut after, [leave(node, false)]);
         let extra = moved(&before, &after) - held(&before, node).0;
         prop_assert!(extra <= count, "{extra} more than needed");
     }

@@ -84,7 +84,11 @@ fn commands() {
     book.check("command.activate", &Command::Activate { node });
     book.check("command.drain", &Command::Drain { node });
     book.check("command.resume", &Command::Resume { node });
-    book.check("command.leave", &Command::Leave { node, forced: true });
+    book.check("command.leave", &leave(2, true));
+    let votes = Votes { voters: [(group, nodes(&[1, 2]))].into(), silent: nodes(&[3]) };
+    let (votes, without_majority) = (Some(votes), Some(true));
+    let insisting = Command::Leave { node, forced: false, votes, without_majority };
+    book.check("command.leave.insisting", &insisting);
     book.check("command.finish_leave", &Command::FinishLeave { node });
     book.check("command.mark_dead", &Command::MarkDead { node });
     book.check("command.revive", &Command::Revive { node });

@@ -20,7 +20,7 @@ fn a_drained_node_keeps_its_replicas_and_leads_nothing() {
 
 #[test]
 fn a_node_leaves_when_others_can_take_over() {
-    let leave = |forced| Command::Leave { node: SECOND, forced };
+    let leave = |forced| super::leave(2, forced);
     let mut state = cluster(6, 3, &["", "", ""]);
     refused(&state, &leave(false), "cluster_too_few_nodes");
     tell(&mut state, [leave(true)]);
@@ -30,11 +30,41 @@ fn a_node_leaves_when_others_can_take_over() {
     refused(&state, &join(2, ""), "node_store_retired");
     // The last one stays, by force too.
     let mut one = cluster(6, 3, &[""]);
-    refused(&one, &Command::Leave { node: NodeId(1), forced: true }, "cluster_too_few_nodes");
+    refused(&one, &super::leave(1, true), "cluster_too_few_nodes");
     // With four nodes one is to spare; so is one that never held anything.
     let mut four = cluster(6, 3, &["", "", "", ""]);
     tell(&mut four, [leave(false)]);
     tell(&mut one, [join(2, ""), leave(false)]);
+}
+
+#[test]
+fn who_leaves_does_not_take_a_majority_along() {
+    let state = cluster(6, 3, &["", "", ""]);
+    let check = |voters: &[u64], silent: &[u64], want: Option<&str>| {
+        let voters = (0..=6).map(|group| (GroupId(group), nodes(voters))).collect();
+        let votes = Some(Votes { voters, silent: nodes(silent) });
+        let leave = |sure| Command::Leave {
+            node: SECOND,
+            forced: true,
+            votes: votes.clone(),
+            without_majority: sure,
+        };
+        match want {
+            Some(code) => refused(&state, &leave(None), code),
+            None => drop(decide(&state, &leave(None), 0).expect("it may leave")),
+        }
+        let sure = decide(&state, &leave(Some(true)), 0).expect("told so");
+        assert!(sure.reply.changed);
+    };
+    check(&[1, 2, 3], &[], None);
+    // Two stay, of which one does not answer: its votes are needed.
+    check(&[1, 2, 3], &[3], Some("cluster_quorum_at_risk"));
+    // What really votes counts too: these have lost their majority already.
+    check(&[2, 3], &[3], Some("cluster_quorum_at_risk"));
+    // One that is marked dead and still votes is no hope.
+    let mut state = cluster(6, 3, &["", "", ""]);
+    tell(&mut state, [Command::MarkDead { node: NodeId(3) }]);
+    refused(&state, &leave(2, true), "cluster_quorum_at_risk");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use impresario_ids::{NodeId, TenantId};
 use impresario_placement::{
-    Command, GroupId, Hint, Rejection, SettingsPatch, Status, Step, Zone, plan,
+    Command, GroupId, Hint, Rejection, SettingsPatch, Status, Step, Votes, Zone, plan,
 };
 
 use crate::checks;
@@ -110,7 +110,7 @@ fn order(world: &mut World) {
     let command = match world.dice.below(12) {
         0 => Command::Drain { node },
         1 | 2 => Command::Resume { node },
-        3 | 4 => Command::Leave { node, forced: world.dice.one_in(3) },
+        3 | 4 => leave(world, node),
         5 if !world.alive(node) => Command::MarkDead { node },
         6 => remove(world, node),
         7 => Command::SetZone { node, zone: Zone::new(zone(world)).expect("a zone") },
@@ -159,12 +159,21 @@ fn partition(world: &mut World) -> GroupId {
     GroupId(u16::try_from(world.dice.below(u64::from(count))).expect("small"))
 }
 
-fn remove(world: &World, node: NodeId) -> Command {
+fn votes(world: &World) -> Votes {
     let groups = world.groups.iter();
     let voters: BTreeMap<_, _> =
         groups.map(|(group, raft)| (*group, raft.voters.clone())).collect();
     let silent = world.machines.iter().filter(|(_, machine)| !machine.alive);
-    let silent = silent.map(|(node, _)| *node).collect();
+    Votes { voters, silent: silent.map(|(node, _)| *node).collect() }
+}
+
+fn leave(world: &mut World, node: NodeId) -> Command {
+    let (forced, votes) = (world.dice.one_in(3), Some(votes(world)));
+    Command::Leave { node, forced, votes, without_majority: None }
+}
+
+fn remove(world: &World, node: NodeId) -> Command {
+    let Votes { voters, silent } = votes(world);
     Command::RemoveDead { node, voters, silent, forced: false }
 }
 

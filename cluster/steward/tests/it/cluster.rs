@@ -71,7 +71,7 @@ pub(crate) struct Node {
     pub(crate) consensus: Consensus,
     pub(crate) gate: Gate,
     store: ReplicaStore,
-    addr: String,
+    pub(crate) addr: String,
     net: Arc<Net>,
     pub(crate) runtime: Runtime,
 }

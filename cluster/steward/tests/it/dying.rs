@@ -1,13 +1,15 @@
 //! Nodes die; some come back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use impresario_ids::NodeId;
 use impresario_placement::{Command, SettingsPatch, Status};
-use impresario_steward::JoinError;
-use impresario_wire::Refusal;
+use impresario_steward::{Claim, JoinError, JoinOptions, join};
+use impresario_wire::{Refusal, StoreId};
 
 use crate::cluster::{Cluster, nodes};
+use crate::net::Street;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -66,4 +68,25 @@ fn a_dead_node_that_answers_again_is_taken_back() {
     cluster.restart(3);
     cluster.await_settled(4);
     cluster.await_written(&["before"]);
+}
+
+#[test]
+fn a_machine_that_was_replaced_waits_until_the_lost_one_is_given_up() {
+    let mut cluster = Cluster::of(3, 3);
+    let store = StoreId([9; 16]);
+    let mut intro = cluster.intro(store, "");
+    intro.addr.clone_from(&cluster.claim_of(3).intro.addr);
+    let claim = Claim { cluster: None, node: None, partitions: 0, run: [1; 16], intro };
+    let refused = cluster.ask_in(&claim).expect_err("somebody answers there");
+    assert!(matches!(&refused, JoinError::Refused { code, .. } if code == "node_address_taken"));
+    cluster.kill(3);
+    let first = cluster.node(1);
+    let street = Street { net: Arc::clone(&cluster.net), near: NodeId(0) };
+    let once = JoinOptions { knock_ms: 8_000, pause_ms: 30, pause_max_ms: 30, within_ms: 1 };
+    let told =
+        cluster.outside.block_on(join(&street, &claim, std::slice::from_ref(&first.addr), &once));
+    let why = told.expect_err("not yet").to_string();
+    assert!(why.contains("does not answer"), "{why}");
+    first.run(first.steward.execute(Command::MarkDead { node: NodeId(3) })).expect("marked");
+    assert_eq!(cluster.ask_in(&claim).expect("let in").me.node, NodeId(4));
 }

@@ -46,7 +46,7 @@ fn a_node_leaves_with_nothing_on_it() {
     let mut cluster = Cluster::of(4, 3);
     cluster.write("before");
     let leaver = cluster.node(4);
-    leaver.run(leaver.steward.leave(NodeId(4), false)).expect("may leave");
+    leaver.run(leaver.steward.leave(NodeId(4), false, false)).expect("may leave");
     leaver.run(leaver.steward.await_status(NodeId(4), Status::Left, LONG)).expect("left");
     leaver.run(leaver.steward.retired());
     let store = leaver.me.store;
@@ -67,10 +67,25 @@ fn a_node_leaves_with_nothing_on_it() {
 fn a_node_that_is_needed_stays_unless_forced() {
     let cluster = Cluster::of(3, 3);
     let first = cluster.node(1);
-    let leave = |forced| first.run(first.steward.leave(NodeId(3), forced));
+    let leave = |forced| first.run(first.steward.leave(NodeId(3), forced, false));
     let refused = leave(false).expect_err("three are needed");
     assert_eq!(refused.code(), "cluster_too_few_nodes");
     leave(true).expect("forced");
     first.run(first.steward.await_status(NodeId(3), Status::Left, LONG)).expect("left");
     cluster.await_settled(2);
+}
+
+#[test]
+fn nobody_leaves_while_another_is_needed_that_is_gone() {
+    let mut cluster = Cluster::of(3, 3);
+    cluster.kill(3);
+    // At once: nobody has noticed the silence yet.
+    let first = cluster.node(1);
+    let refused = first.run(first.steward.leave(NodeId(2), true, false)).expect_err("no majority");
+    assert_eq!(refused.code(), "cluster_quorum_at_risk", "{refused}");
+    cluster.restart(3);
+    cluster.await_settled(3);
+    let first = cluster.node(1);
+    first.run(first.steward.leave(NodeId(2), true, false)).expect("two answer");
+    first.run(first.steward.await_status(NodeId(2), Status::Left, LONG)).expect("left");
 }

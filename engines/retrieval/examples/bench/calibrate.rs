@@ -101,10 +101,14 @@ impl Vectors for Left<'_> {
         &self,
         vector: &[f32],
         count: usize,
-        allow: &(dyn Fn(u64) -> bool + Sync),
+        allow: Option<&(dyn Fn(u64) -> bool + Sync)>,
     ) -> Vec<(u64, f32)> {
         let left = |key: u64| usize::try_from(key).is_ok_and(|place| !self.gone[place]);
-        self.vectors.search(vector, count, &|key| left(key) && allow(key))
+        self.vectors.search(
+            vector,
+            count,
+            Some(&|key| left(key) && allow.is_none_or(|allow| allow(key))),
+        )
     }
 
     fn vector(&self, key: u64) -> Option<Vec<f32>> {

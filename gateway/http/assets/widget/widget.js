@@ -5,7 +5,8 @@
  * The page may say who its visitor is, signed by its own server:
  *   <script … data-user-jwt="…">  or  data-user-id="…" data-user-hmac="…"
  * and later: ImpresarioChat.identify({ jwt }) or identify({ user_id, hmac }), ImpresarioChat.logout(),
- * ImpresarioChat.open(), close(), toggle().
+ * ImpresarioChat.open(), close(), toggle(). data-open="true" opens it at once; data-full="true" makes it the
+ * whole page.
  */
 (() => {
   "use strict";
@@ -15,29 +16,33 @@
   const connection = data.connection || "web";
   const base = new URL(script.src, location.href).origin + "/widget/v1/" +
     encodeURIComponent(data.tenant || "") + "/" + encodeURIComponent(connection);
+  // Fills the page: there is nothing to open or to close.
+  const full = data.full === "true";
   const storeKey = "impresario:" + data.tenant + ":" + connection;
 
   // ---- words ---------------------------------------------------------------------------------
   const WORDS = {
-    en: { open: "Open chat", close: "Close chat", write: "Write a message", send: "Send", log: "Messages", today: "Today",
+    en: { open: "Open chat", close: "Close chat", write: "Write a message", send: "Send", log: "Messages",
       typing: "is writing…", offline: "No connection. Trying again…", failed: "Not sent.", again: "Send again", older: "Show older messages",
       sources: "Sources", you: "You", agent: "Team", unread: "new messages", human: "You are talking to our team.", waiting: "A colleague will be with you shortly.",
       slow: "Please wait a moment.", unavailable: "The chat is not available right now.", minutes: "min", more: "View" },
-    de: { open: "Chat öffnen", close: "Chat schließen", write: "Nachricht schreiben", send: "Senden", log: "Nachrichten", today: "Heute",
+    de: { open: "Chat öffnen", close: "Chat schließen", write: "Nachricht schreiben", send: "Senden", log: "Nachrichten",
       typing: "schreibt…", offline: "Keine Verbindung. Neuer Versuch…", failed: "Nicht gesendet.", again: "Erneut senden", older: "Ältere Nachrichten zeigen",
       sources: "Quellen", you: "Sie", agent: "Team", unread: "neue Nachrichten", human: "Sie sprechen mit unserem Team.", waiting: "Gleich ist jemand für Sie da.",
       slow: "Bitte warten Sie einen Moment.", unavailable: "Der Chat ist gerade nicht verfügbar.", minutes: "Min.", more: "Ansehen" },
-    fr: { open: "Ouvrir le chat", close: "Fermer le chat", write: "Écrire un message", send: "Envoyer", log: "Messages", today: "Aujourd’hui",
+    fr: { open: "Ouvrir le chat", close: "Fermer le chat", write: "Écrire un message", send: "Envoyer", log: "Messages",
       typing: "écrit…", offline: "Pas de connexion. Nouvel essai…", failed: "Non envoyé.", again: "Renvoyer", older: "Messages plus anciens",
       sources: "Sources", you: "Vous", agent: "Équipe", unread: "nouveaux messages", human: "Vous parlez avec notre équipe.", waiting: "Quelqu’un va vous répondre.",
       slow: "Un instant, s’il vous plaît.", unavailable: "Le chat n’est pas disponible.", minutes: "min", more: "Voir" },
-    es: { open: "Abrir el chat", close: "Cerrar el chat", write: "Escribe un mensaje", send: "Enviar", log: "Mensajes", today: "Hoy",
+    es: { open: "Abrir el chat", close: "Cerrar el chat", write: "Escribe un mensaje", send: "Enviar", log: "Mensajes",
       typing: "está escribiendo…", offline: "Sin conexión. Reintentando…", failed: "No enviado.", again: "Reenviar", older: "Mensajes anteriores",
       sources: "Fuentes", you: "Tú", agent: "Equipo", unread: "mensajes nuevos", human: "Hablas con nuestro equipo.", waiting: "En breve te atenderá una persona.",
       slow: "Espera un momento.", unavailable: "El chat no está disponible.", minutes: "min", more: "Ver" },
   };
   const language = data.language || document.documentElement.lang || navigator.language || "en";
   const T = WORDS[language.slice(0, 2).toLowerCase()] || WORDS.en;
+  // Times and prices as the reader writes them, if that is the same language.
+  const locale = (navigator.languages || []).find((one) => one.slice(0, 2) === language.slice(0, 2)) || language;
 
   // ---- small helpers -------------------------------------------------------------------------
   const el = (tag, attributes, ...children) => {
@@ -63,6 +68,7 @@
   const ICON = {
     chat: "M4 4h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H9l-5 4v-4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z",
     close: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6 10.6 12 5 6.4z",
+    down: "M6 8.6 12 14.6 18 8.6 19.4 10 12 17.4 4.6 10z",
     send: "M3 20.5v-6.8l9-1.7-9-1.7V3.5L22 12z",
   };
   const uuid = () => (crypto.randomUUID ? crypto.randomUUID()
@@ -74,7 +80,7 @@
   };
 
   // ---- Markdown, without ever making markup out of what was said -----------------------------
-  const INLINE = /(\*\*|__)(?=\S)(.+?)\1|(\*|_)(?=\S)([^*_\n]+?)\3(?![\w*])|~~(.+?)~~|`([^`\n]+)`|\[([^\]\n]+)\]\((https?:\/\/[^\s)]+)\)|(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:!?])/;
+  const INLINE = /(\*\*|__)(?=\S)(.+?)\1|(\*|_)(?=\S)([^*_\n]+?)\3(?![\w*])|~~(.+?)~~|`([^`\n]+)`|\[([^\]\n]+)\]\((https?:\/\/[^\s)]+)\)|<(https?:\/\/[^\s>]+)>|(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:!?])/;
   const link = (url, text) => el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, text);
   const inline = (text) => {
     const out = [];
@@ -86,7 +92,7 @@
       else if (found[5]) out.push(el("s", null, ...inline(found[5])));
       else if (found[6]) out.push(el("code", null, found[6]));
       else if (found[8]) out.push(link(found[8], found[7]));
-      else out.push(link(found[9], found[9]));
+      else out.push(link(found[9] || found[10], found[9] || found[10]));
       rest = rest.slice(found.index + found[0].length);
     }
     if (rest) out.push(rest);
@@ -188,6 +194,7 @@
     state.pending.clear();
     state.last = state.oldest = 0;
     state.more = false;
+    if (ui.disclosure) ui.disclosure.hidden = false;
     if (ui.log) ui.log.querySelectorAll(".row[data-seq],.row.waiting").forEach((node) => node.remove());
   };
 
@@ -336,13 +343,16 @@
         const passing = !error.status || error.status === 429 || error.status >= 500;
         if (!passing || attempt >= 4) {
           node.classList.add("failed");
-          node.append(el("div", { class: "meta" }, T.failed + " ", el("button", { type: "button", class: "plain",
+          node.querySelector(".row>.meta").replaceWith(el("div", { class: "meta" }, T.failed + " ", el("button", { type: "button", class: "plain",
             onclick: () => say(content, shownAs, id) }, T.again)));
           return;
         }
         if (error.status === 429) announce(T.slow);
-        // The same id is absorbed if it has come after all.
-        await new Promise((done) => setTimeout(done, Math.max(error.wait * 1000, 800 * 2 ** attempt)));
+        // The same id is absorbed if it has come after all. Without a network there is nothing to try.
+        if (navigator.onLine === false) {
+          await new Promise((done) => addEventListener("online", done, { once: true }));
+          attempt = -1;
+        } else await new Promise((done) => setTimeout(done, Math.max((error.wait || 0) * 1000, 800 * 2 ** attempt)));
       }
     }
   };
@@ -360,7 +370,7 @@
   const price = (amount) => {
     if (!amount) return null;
     const value = amount.micros / 1e6;
-    try { return new Intl.NumberFormat(language, { style: "currency", currency: amount.currency }).format(value); }
+    try { return new Intl.NumberFormat(locale, { style: "currency", currency: amount.currency }).format(value); }
     catch { return value + " " + amount.currency; }
   };
   const buttons = (list) => (list || []).map((one) => (isLink(one.url)
@@ -371,18 +381,22 @@
     const caption = one.caption ? el("div", null, ...markdown(one.caption)) : null;
     if (!url) return el("div", null, one.name || one.kind, caption);
     const seenAs = {
-      image: () => el("img", { src: url, alt: one.caption || one.name || "", loading: "lazy" }),
+      image: () => el("img", { src: url, alt: one.alt ?? one.name ?? "", loading: "lazy" }),
       sticker: () => el("img", { src: url, alt: one.caption || "", loading: "lazy" }),
       video: () => el("video", { src: url, controls: true, preload: "metadata" }),
       audio: () => el("audio", { src: url, controls: true, preload: "none" }),
     }[one.kind];
-    return el("div", { class: "media" }, seenAs ? seenAs() : link(url, one.name || url), caption);
+    const seen = seenAs ? seenAs() : link(url, one.name || url);
+    // A picture that does not come leaves its words, and no hole.
+    if (seen.tagName === "IMG") seen.addEventListener("error", () => seen.replaceWith(seen.alt));
+    return el("div", { class: "media" }, seen, caption);
   };
-  const card = (one, facts) => el("div", { class: "card" },
-    one.image ? media({ ...one.image, caption: null, name: one.title }) : null,
+  const card = (one, facts, slots) => el("div", { class: "card" },
+    one.image ? media({ ...one.image, caption: null, alt: "" }) : null,
     el("div", { class: "cardbody" },
       el("strong", null, one.title),
       facts.length ? el("div", { class: "facts" }, ...facts.map((fact, place) => el("span", place ? null : { class: "price" }, fact))) : null,
+      slots && slots.length ? el("div", { class: "facts slots" }, ...slots.map((slot) => el("span", null, slot))) : null,
       one.description ? el("div", { class: "about" }, ...markdown(one.description)) : null,
       el("div", { class: "choices" }, ...buttons(one.buttons),
         isLink(one.url) ? el("a", { class: "choice", href: one.url, target: "_blank", rel: "noopener noreferrer" }, T.more) : null)));
@@ -407,19 +421,19 @@
         one.footer ? el("div", { class: "meta" }, one.footer) : null];
     },
     product_card: (one) => [card(one, [price(one.price), one.availability].filter(Boolean))],
-    service_card: (one) => [card(one, [price(one.price), one.duration_min ? one.duration_min + " " + T.minutes : null, ...(one.slots || [])].filter(Boolean))],
+    service_card: (one) => [card(one, [price(one.price), one.duration_min ? one.duration_min + " " + T.minutes : null].filter(Boolean), one.slots)],
     template: (one) => markdown((one.text || "").replace(/\{\{\s*(\w+)\s*\}\}/g, (whole, name) => {
       const found = (one.params || []).find((param, place) => param.name === name || String(place + 1) === name);
       return found ? found.value : whole;
     })),
   };
-  const time = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const time = (at) => new Date(at).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
   const row = (message) => {
     const mine = message.from === "customer";
     const bubbles = message.content.map((one) => {
       const make = RENDER[one.type];
       const parts = (make ? make(one) : one.words ? markdown(one.words) : []).filter(Boolean);
-      return parts.length ? el("div", { class: "bubble " + one.type }, ...parts) : null;
+      return parts.length ? el("div", { class: "bubble is-" + one.type }, ...parts) : null;
     }).filter(Boolean);
     const sources = (message.sources || []).length ? el("details", { class: "sources" }, el("summary", null, T.sources + " (" + message.sources.length + ")"),
       el("ol", null, ...message.sources.map((source) => el("li", null, isLink(source.url) ? link(source.url, source.title || source.url) : source.title)))) : null;
@@ -430,6 +444,8 @@
   };
   const show = (message, older) => {
     const node = row(message);
+    // It says so itself.
+    if (ui.disclosure && !message.from.startsWith("c") && node.textContent.includes(state.config.disclosure)) ui.disclosure.hidden = true;
     const near = atEnd();
     if (older) {
       const next = [...ui.log.querySelectorAll(".row[data-seq]")].find((other) => Number(other.dataset.seq) > message.seq);
@@ -491,17 +507,19 @@ button:disabled{cursor:default}
 svg{width:26px;height:26px;fill:currentColor;display:block}
 .bubble-button{width:60px;height:60px;border-radius:50%;background:var(--c);color:var(--t);display:grid;place-items:center;box-shadow:0 6px 20px rgba(15,23,42,.28);margin-left:auto;position:relative;transition:transform .15s}
 .left .bubble-button{margin-left:0}
+.bubble-button svg{grid-area:1/1;transition:transform .15s,opacity .15s}
+.root:not(.open) .bubble-button svg+svg,.open .bubble-button svg:first-child{opacity:0;transform:rotate(-45deg) scale(.6)}
 .bubble-button:hover{transform:scale(1.05)}
 .badge{position:absolute;top:-2px;right:-2px;min-width:22px;height:22px;padding:0 6px;border-radius:11px;background:#c81e1e;color:#fff;font-size:12px;line-height:22px;font-weight:600;text-align:center}
 .panel{position:absolute;bottom:76px;right:0;width:384px;height:min(640px,calc(100vh - 116px));background:var(--paper);border-radius:16px;box-shadow:0 16px 48px rgba(15,23,42,.28);display:flex;flex-direction:column;overflow:hidden;animation:in .18s ease-out}
 .left .panel{right:auto;left:0}
 @keyframes in{from{opacity:0;transform:translateY(12px)}}
-header{display:flex;align-items:center;gap:12px;padding:14px 12px 14px 18px;background:var(--c);color:var(--t)}
-header img{width:36px;height:36px;border-radius:50%;object-fit:cover;background:#fff}
-header h2{font-size:16px;font-weight:650;flex:1;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-header button{width:40px;height:40px;border-radius:50%;display:grid;place-items:center}
-header button:focus-visible,.send:focus-visible{outline-color:var(--t);outline-offset:-4px}
-header svg{width:22px;height:22px}
+.head{display:flex;align-items:center;gap:12px;padding:14px 12px 14px 18px;background:var(--c);color:var(--t)}
+.head img{width:36px;height:36px;border-radius:50%;object-fit:cover;background:#fff}
+.head h1,.head h2{font-size:16px;font-weight:650;flex:1;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.head button{width:40px;height:40px;border-radius:50%;display:grid;place-items:center}
+.head button:focus-visible,.send:focus-visible{outline-color:var(--t);outline-offset:-4px}
+.head svg{width:22px;height:22px}
 .note{padding:8px 18px;background:#fff6dd;color:#5c4400;font-size:13px;border-bottom:1px solid #f0dfae}
 .log{flex:1;overflow-y:auto;padding:16px;display:flex;flex-direction:column;gap:10px;overscroll-behavior:contain;background:var(--paper)}
 .log:focus-visible{outline-offset:-3px}
@@ -510,7 +528,7 @@ header svg{width:22px;height:22px}
 .bubble{padding:10px 14px;border-radius:16px;border-bottom-left-radius:5px;background:var(--soft);overflow-wrap:anywhere;max-width:100%}
 .mine .bubble{background:var(--c);color:var(--t);border-radius:16px;border-bottom-right-radius:5px}
 .human .bubble{background:#e6f4ec}
-.bubble.product_card,.bubble.service_card{padding:0;background:none;width:100%}
+.row .bubble.is-product_card,.row .bubble.is-service_card{padding:0;background:none;width:100%}
 .bubble>*+*{margin-top:8px}
 .bubble p+p{margin-top:8px}
 .bubble ul,.bubble ol{padding-inline-start:22px}
@@ -518,7 +536,7 @@ header svg{width:22px;height:22px}
 .bubble code,.bubble pre{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:13px;background:rgba(15,23,42,.08);border-radius:4px;padding:1px 4px}
 .bubble pre{padding:8px;overflow-x:auto;white-space:pre}
 strong{font-weight:650}em{font-style:italic}
-.meta{font-size:12px;color:var(--dim);padding:0 4px}
+.meta{font-size:12px;color:var(--dim);padding:0 4px}.bubble .meta{padding:0}
 .pending .bubble{opacity:.65}
 .failed .bubble{opacity:1;outline:2px solid #c81e1e}
 .plain{text-decoration:underline;color:#a31515;padding:4px}
@@ -545,6 +563,7 @@ small{display:block;font-size:13px;color:var(--dim)}
 .cardbody{padding:12px 14px;display:flex;flex-direction:column;gap:6px}
 .facts{display:flex;flex-wrap:wrap;gap:4px 12px;color:var(--dim);font-size:14px}
 .price{color:var(--ink);font-weight:650}
+.slots span{border:1px solid var(--line);border-radius:8px;padding:2px 8px}
 .sources{font-size:13px;color:var(--dim);padding:0 4px}
 .sources summary{cursor:pointer;padding:2px 0}
 .sources ol{padding-inline-start:20px}
@@ -562,6 +581,8 @@ textarea::placeholder{color:var(--dim);opacity:1}
 .send{width:42px;height:42px;border-radius:50%;background:var(--c);color:var(--t);display:grid;place-items:center;flex:none}
 .send:disabled{background:var(--line);color:#5b6470}
 .send svg{width:20px;height:20px}
+.root.full{inset:0;display:flex;justify-content:center}
+.full .panel{position:static;width:min(760px,100%);height:100%;border-radius:0;animation:none}
 @media (max-width:480px){.root.open{inset:0;right:0;left:0;bottom:0}.root.open .bubble-button{display:none}.panel,.left .panel{inset:0;width:100%;height:100%;border-radius:0}}
 @media (prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
 @media (prefers-color-scheme:dark){:host{--ink:#e8eaed;--soft:#2a2f37;--line:#414852;--dim:#a9b2bd;--paper:#1a1d22}.human .bubble{background:#1f3a2c}.note{background:#3a3117;color:#ffe7a3;border-color:#574a20}.plain{color:#ff9a9a}.bubble code,.bubble pre{background:rgba(255,255,255,.12)}.send:disabled{color:#a9b2bd}}
@@ -601,13 +622,14 @@ textarea::placeholder{color:var(--dim);opacity:1}
     theme(host);
     const { config } = state;
     ui.badge = el("span", { class: "badge", hidden: true, "aria-hidden": "true" });
-    ui.bubble = el("button", { type: "button", class: "bubble-button", "aria-label": T.open, "aria-expanded": "false", "aria-haspopup": "dialog", onclick: () => toggle() }, svg(ICON.chat), ui.badge);
+    ui.bubble = el("button", { type: "button", class: "bubble-button", "aria-label": T.open, "aria-expanded": "false", "aria-haspopup": "dialog", onclick: () => toggle() }, svg(ICON.chat), svg(ICON.down), ui.badge);
     ui.typing = el("div", { class: "row assistant", hidden: true }, el("div", { class: "bubble dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
       el("span", { class: "hidden" }, config.title + " " + T.typing));
     ui.older = el("button", { type: "button", class: "older", hidden: true, onclick: loadOlder }, T.older);
     ui.greeting = config.greeting ? el("div", { class: "row assistant" }, el("div", { class: "bubble" }, ...markdown(config.greeting))) : null;
+    ui.disclosure = config.disclosure ? el("div", { class: "disclosure" }, config.disclosure) : null;
     ui.log = el("div", { class: "log", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": T.log, tabindex: "0" }, ui.older,
-      config.disclosure ? el("div", { class: "disclosure" }, config.disclosure) : null, ui.greeting, ui.typing);
+      ui.disclosure, ui.greeting, ui.typing);
     ui.note = el("div", { class: "note", role: "status", hidden: true });
     ui.live = el("div", { class: "hidden", role: "status", "aria-live": "polite" });
     ui.input = el("textarea", { rows: "1", maxlength: "4000", placeholder: T.write, "aria-label": T.write, enterkeyhint: "send", oninput: grow, onkeydown: (event) => {
@@ -615,10 +637,10 @@ textarea::placeholder{color:var(--dim);opacity:1}
     } });
     ui.send = el("button", { type: "submit", class: "send", "aria-label": T.send, disabled: true }, svg(ICON.send));
     ui.close = el("button", { type: "button", "aria-label": T.close, onclick: () => toggle(false) }, svg(ICON.close));
-    ui.panel = el("div", { class: "panel", role: "dialog", "aria-modal": "false", "aria-labelledby": "title", hidden: true, onkeydown: keys },
-      el("header", null, isLink(config.logo_url) ? el("img", { src: config.logo_url, alt: "" }) : null, el("h2", { id: "title" }, config.title), ui.close),
+    ui.panel = el("div", { class: "panel", role: full ? "main" : "dialog", "aria-modal": full ? null : "false", "aria-labelledby": "title", hidden: true, onkeydown: full ? null : keys },
+      el("div", { class: "head" }, isLink(config.logo_url) ? el("img", { src: config.logo_url, alt: "" }) : null, el(full ? "h1" : "h2", { id: "title" }, config.title), full ? null : ui.close),
       ui.note, ui.log, ui.live, el("form", { onsubmit: (event) => { event.preventDefault(); submit(); } }, ui.input, ui.send));
-    ui.root = el("div", { class: "root " + (config.position === "left" ? "left" : "right"), lang: language }, ui.panel, ui.bubble);
+    ui.root = el("div", { class: "root " + (full ? "full" : config.position === "left" ? "left" : "right"), lang: language }, ui.panel, full ? null : ui.bubble);
     shadow.append(ui.root);
     ui.shadow = shadow;
     document.body.append(host);
@@ -648,7 +670,7 @@ textarea::placeholder{color:var(--dim);opacity:1}
     }
   };
   const toggle = (wanted = !state.isOpen) => {
-    if (!ui.root || wanted === state.isOpen) return;
+    if (!ui.root || wanted === state.isOpen || (full && !wanted)) return;
     state.isOpen = wanted;
     ui.panel.hidden = !wanted;
     ui.root.classList.toggle("open", wanted);
@@ -680,7 +702,7 @@ textarea::placeholder{color:var(--dim);opacity:1}
     build();
     // Who has talked before hears what came meanwhile; for all others nothing is asked before they open it.
     if (store.get().session) start();
-    if (data.open === "true") toggle(true);
+    if (full || data.open === "true") toggle(true);
   };
   window.ImpresarioChat = {
     open: () => toggle(true),

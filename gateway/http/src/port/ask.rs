@@ -67,13 +67,17 @@ pub enum AdminAsk {
         member: NodeId,
         /// Also if partitions then have fewer replicas.
         force: bool,
+        /// Also if a partition has no majority, or would have none.
+        #[serde(default)]
+        without_majority: bool,
     },
     /// Gives a dead node up.
     Remove {
         /// The node.
         member: NodeId,
-        /// Also if partitions then have no quorum.
-        force: bool,
+        /// Also if a partition then has no majority.
+        #[serde(default)]
+        without_majority: bool,
     },
     /// Says where a node stands.
     Zone {

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use impresario_api::{
     Answered, AskKnowledge, FieldProblem, KnowledgeStatus, ModelCall, ModelCallRow, Page,
-    SearchKnowledge, SearchReply,
+    SearchKnowledge, SearchReply, TranslatedWords,
 };
 use impresario_ids::{CallId, ConversationId, TenantId, TraceId};
 use impresario_kernel::Timestamp;
@@ -16,6 +16,28 @@ pub struct Image {
     pub media: String,
     /// The file.
     pub bytes: Bytes,
+}
+
+/// A file of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatFile {
+    /// Its media type; nobody has looked whether that is true.
+    pub media: String,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+/// Texts in another language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Translated {
+    /// As many as were given, in their order.
+    pub texts: Vec<TranslatedWords>,
+    /// The model; `None` where nothing had to be translated.
+    pub model: Option<String>,
+    /// Its call.
+    pub call: Option<CallId>,
+    /// What it cost, in millionths.
+    pub cost_micros: i64,
 }
 
 /// Which model calls to list, the newest first.
@@ -70,11 +92,31 @@ pub trait Talk: Send + Sync + 'static {
     /// empty if nothing is. The settings are the text of a JSON object, and must not be logged.
     fn check_connection(&self, kind: &str, settings: &str) -> Vec<FieldProblem>;
     /// What is to be seen on an image; `None` where no vision model is configured.
-    fn describe(&self, tenant: TenantId, image: Image) -> PortTyped<'_, Option<String>>;
+    fn describe(
+        &self,
+        tenant: TenantId,
+        image: Image,
+        trace: TraceId,
+    ) -> PortTyped<'_, Option<String>>;
     /// The passages that fit a question best, with what each technique contributed.
     fn search(&self, tenant: TenantId, request: SearchKnowledge) -> PortTyped<'_, SearchReply>;
-    /// An answer out of the tenant's knowledge, with verified citations, or an abstention.
-    fn answer(&self, tenant: TenantId, request: AskKnowledge) -> PortTyped<'_, Answered>;
+    /// An answer out of the tenant's knowledge, with verified citations, or an abstention. `trace` names
+    /// the calls that are made for it.
+    fn answer(
+        &self,
+        tenant: TenantId,
+        request: AskKnowledge,
+        trace: TraceId,
+    ) -> PortTyped<'_, Answered>;
+    /// Texts in a language (ISO 639-1), by a connected model; `translation_unavailable` where none can
+    /// be asked.
+    fn translate(
+        &self,
+        tenant: TenantId,
+        texts: Vec<String>,
+        language: String,
+        trace: TraceId,
+    ) -> PortTyped<'_, Translated>;
     /// How fresh the tenant's index is on this node.
     fn status(&self, tenant: TenantId) -> PortTyped<'_, KnowledgeStatus>;
     /// Model calls, the newest first.
@@ -91,4 +133,17 @@ pub trait Talk: Send + Sync + 'static {
         connection: String,
         hook: Hook,
     ) -> PortTyped<'_, HookAnswer>;
+    /// The file that somebody sent over a connection, by the id or address in their message. What cannot
+    /// be had is `chat_file_unavailable`.
+    fn fetch(&self, tenant: TenantId, connection: String, place: String)
+    -> PortTyped<'_, ChatFile>;
+    /// Gives a connection's platform a file, and tells the id to send it by. Where files are sent by
+    /// their address only it is `chat_file_unsupported`.
+    fn deposit(
+        &self,
+        tenant: TenantId,
+        connection: String,
+        name: String,
+        file: ChatFile,
+    ) -> PortTyped<'_, String>;
 }

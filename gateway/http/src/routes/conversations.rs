@@ -1,6 +1,8 @@
 //! Conversations: messages of customers, replies of people, who holds them, what happened.
 
 mod analytics;
+mod files;
+mod translation;
 
 use axum::response::Response;
 use http::StatusCode;
@@ -24,6 +26,7 @@ use crate::fault::Fault;
 use crate::route::{CURSOR, LIMIT, Param, ParamKind, Route};
 
 pub(crate) const ANALYTICS: &[Route] = analytics::ROUTES;
+pub(crate) const FILES: &[Route] = files::ROUTES;
 
 const READ: Access = Access::Scope(Scope::ConversationsRead);
 const WRITE: Access = Access::Scope(Scope::ConversationsWrite);
@@ -118,6 +121,7 @@ pub(crate) const ROUTES: &[Route] = &[
             &codes::CONVERSATION_ASSIGNEE_INVALID,
             &codes::ID_INVALID,
         ]),
+    translation::ROUTE,
     Route::post("/api/v1/conversations/{id}/handoff", WRITE, |call| Box::pin(handoff(call)))
         .doc(TAG, "Ask for a person", "The assistant is silent from then on.")
         .takes::<HandoffRequest>()
@@ -300,7 +304,7 @@ async fn show(call: &mut Call) -> Result<Response, Fault> {
     let query = Query::Show { before, limit };
     match call.edge.router.query::<Conversation>(entity, query, envelope).await? {
         Answer::Conversation(Some(view)) => call::ok(&view),
-        Answer::Conversation(None) | Answer::Work(_) => {
+        Answer::Conversation(None) | Answer::Work(_) | Answer::Sending(_) => {
             Err(Fault::new(&codes::CONVERSATION_NOT_FOUND))
         }
     }

@@ -28,6 +28,8 @@ use crate::fault::{self, Fault};
 use crate::intake;
 use crate::route::{CURSOR, LIMIT, Param, Route};
 
+pub(in crate::routes) use files::media;
+
 pub(crate) const FILES: &[Route] = files::ROUTES;
 pub(crate) const COLLECTION_ROUTES: &[Route] = collections::ROUTES;
 pub(crate) const IMPORTS: &[Route] = import::ROUTES;

@@ -18,7 +18,11 @@ const CONVERSATION: Param = Param::text("conversation", "Only calls of this conv
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/api/v1/llm/traces", VIEW, |call| Box::pin(list(call)))
-        .doc("Models", "List model calls", "The newest first.")
+        .doc(
+            "Models",
+            "List model calls",
+            "The newest first, of all nodes that answer; a node begins anew when it starts.",
+        )
         .gives::<Page<ModelCallRow>>()
         .query(&[CONVERSATION, LIMIT, CURSOR])
         .codes(&[&codes::ID_INVALID]),

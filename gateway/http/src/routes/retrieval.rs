@@ -33,7 +33,10 @@ pub(crate) const ROUTES: &[Route] = &[
             TAG,
             "Answer a question out of what the tenant knows",
             "Every sentence is borne out by what it cites; where nothing bears an answer out, \
-             `abstained` is true. Without a model the answer is made of sentences of the sources.",
+             `abstained` is true. Where a model is connected it writes the answer, within the budget, \
+             and what its sources do not say is left out; otherwise, and with `generate: false`, the \
+             answer is made of sentences of the sources. `call` names the call among the traces: one \
+             that was answered from an earlier one has the outcome `cached`.",
         )
         .takes::<AskKnowledge>()
         .gives::<Answered>()
@@ -79,7 +82,7 @@ async fn answer(call: &mut Call) -> Result<Response, Fault> {
     check_question("/question", &request.question)?;
     let others = request.filters.len().max(request.audience.len());
     check_conditions(call, &request.collections, others)?;
-    call::ok(&call.edge.talk.answer(call.tenant()?, request).await?)
+    call::ok(&call.edge.talk.answer(call.tenant()?, request, call.trace).await?)
 }
 
 async fn status(call: &mut Call) -> Result<Response, Fault> {

@@ -33,6 +33,7 @@ const UNSUPPORTED_VERSION: i32 = -32_022;
 
 pub(crate) const ROUTES: &[Route] = &[Route {
     idempotent: false,
+    foreign: true,
     ..Route::post("/mcp", Access::Tenant, |call| Box::pin(answer(call))).doc(
         "Agents",
         "Tools for agents (Model Context Protocol)",

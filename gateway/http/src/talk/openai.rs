@@ -52,6 +52,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     Route {
         refuse,
+        foreign: true,
         ..Route::get("/openai/v1/models", TALK, |call| Box::pin(models(call))).doc(
             TAG,
             "The models: the assistant",
@@ -60,6 +61,7 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         refuse,
+        foreign: true,
         ..Route::get("/openai/v1/models/{name}", TALK, |call| Box::pin(model(call))).doc(
             TAG,
             "One model",
@@ -70,7 +72,8 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// A `POST` as OpenAI's clients make it.
 const fn long(path: &'static str, run: crate::route::Handler) -> Route {
-    Route { body: BodyRule::Long, idempotent: false, refuse, ..Route::post(path, TALK, run) }
+    let post = Route::post(path, TALK, run);
+    Route { body: BodyRule::Long, idempotent: false, refuse, foreign: true, ..post }
 }
 
 /// An error in OpenAI's shape.
@@ -131,7 +134,7 @@ async fn model(call: &mut Call) -> Result<Response, Fault> {
     let name = call.path("name").await?;
     if name != MODEL {
         return Err(Fault::new(&codes::ROUTE_NOT_FOUND)
-            .detail(format!("The model {name} does not exist"))
+            .detail(format!("There is no such model; the one there is, is called {MODEL}"))
             .pointer("/model"));
     }
     Ok(named(call::ok(&assistant(call)?)?, call.trace))

@@ -103,7 +103,7 @@ pub(crate) async fn page(
     let entity = EntityKey::new(tenant, KIND, id);
     match edge.router.query::<Conversation>(entity, query, envelope).await? {
         Answer::Conversation(view) => Ok(view),
-        Answer::Work(_) => {
+        Answer::Work(_) | Answer::Sending(_) => {
             tracing::error!("a conversation answered another question");
             Err(Fault::new(&codes::INTERNAL))
         }

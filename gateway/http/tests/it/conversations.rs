@@ -187,7 +187,7 @@ async fn chn_02_what_platforms_send_reaches_the_bridge_byte_for_byte() {
         (202, &"text/plain".parse().expect("a value"))
     );
     let refused = send("POST", &path, "wrong", b"{}").await;
-    assert_eq!((refused.status.as_u16(), refused.code()), (403, "hook_refused"));
+    assert_eq!((refused.status.as_u16(), refused.code()), (401, "hook_refused"));
     for path in [
         format!("/hooks/{}/other", keys.tenant),
         "/hooks/ten_00000000000000000000000000/wa".to_owned(),

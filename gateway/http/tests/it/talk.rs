@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use impresario_api::{
     Answered, AskKnowledge, FieldProblem, KnowledgeStatus, ModelCall, ModelCallRow, Page,
-    SearchKnowledge, SearchReply, codes,
+    SearchKnowledge, SearchReply, TranslatedWords, codes,
 };
-use impresario_http::{Hook, HookAnswer, Image, ModelCallFilter, PortError, PortTyped, Talk};
-use impresario_ids::{CallId, TenantId};
+use impresario_http::{
+    ChatFile, Hook, HookAnswer, Image, ModelCallFilter, PortError, PortTyped, Talk, Translated,
+};
+use impresario_ids::{CallId, TenantId, TraceId};
 
 pub(crate) struct LittleTalk;
 
@@ -28,7 +30,7 @@ impl Talk for LittleTalk {
         vec![FieldProblem { pointer: "/token".to_owned(), code: "missing".to_owned(), detail }]
     }
 
-    fn describe(&self, _: TenantId, image: Image) -> PortTyped<'_, Option<String>> {
+    fn describe(&self, _: TenantId, image: Image, _: TraceId) -> PortTyped<'_, Option<String>> {
         said((image.media == "image/png").then(|| "A red shoe on a table".to_owned()))
     }
 
@@ -36,8 +38,28 @@ impl Talk for LittleTalk {
         said(SearchReply { mode: request.query, ..SearchReply::default() })
     }
 
-    fn answer(&self, _: TenantId, request: AskKnowledge) -> PortTyped<'_, Answered> {
+    fn answer(&self, _: TenantId, request: AskKnowledge, _: TraceId) -> PortTyped<'_, Answered> {
         said(Answered { text: request.question, abstained: true, ..Answered::default() })
+    }
+
+    /// Into French by shouting; into nothing else.
+    fn translate(
+        &self,
+        _: TenantId,
+        texts: Vec<String>,
+        language: String,
+        _: TraceId,
+    ) -> PortTyped<'_, Translated> {
+        if language != "fr" {
+            let refused = PortError::coded("translation_unavailable", "only French");
+            return Box::pin(async move { Err(refused) });
+        }
+        let shout = |text: String| TranslatedWords {
+            text: text.to_uppercase(),
+            ..TranslatedWords::default()
+        };
+        let texts = texts.into_iter().map(shout).collect();
+        said(Translated { texts, ..Translated::default() })
     }
 
     fn status(&self, _: TenantId) -> PortTyped<'_, KnowledgeStatus> {
@@ -50,6 +72,27 @@ impl Talk for LittleTalk {
 
     fn call(&self, _: TenantId, _: CallId) -> PortTyped<'_, Option<ModelCall>> {
         said(None)
+    }
+
+    /// Has the file `F1` of every connection.
+    fn fetch(&self, _: TenantId, _: String, place: String) -> PortTyped<'_, ChatFile> {
+        Box::pin(async move {
+            if place != "F1" {
+                return Err(PortError::coded("chat_file_unavailable", "it is gone"));
+            }
+            let bytes = Bytes::from_static(b"<script>");
+            Ok(ChatFile { media: "text/html".to_owned(), bytes })
+        })
+    }
+
+    fn deposit(
+        &self,
+        _: TenantId,
+        connection: String,
+        name: String,
+        file: ChatFile,
+    ) -> PortTyped<'_, String> {
+        said(format!("{connection}/{name}/{}/{}", file.media, file.bytes.len()))
     }
 
     /// Takes what carries the right word, and says back what it was sent.

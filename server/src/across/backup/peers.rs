@@ -7,7 +7,7 @@ use impresario_journal::{Table, Write};
 use impresario_kernel::{PartitionId, decode, encode};
 use serde_json::Value;
 
-use super::{Ask, CALL, MARK, Order, Pair, Position, UNAVAILABLE, Wrote};
+use super::{Ask, Attempt, CALL, MARK, Order, Pair, Position, UNAVAILABLE, Wrote};
 use crate::across::{Neighbours, PeerError};
 
 /// Pauses between tries, and their number: half a minute, in which a leader is elected again.
@@ -94,9 +94,14 @@ impl Peers {
     }
 
     /// Not asked twice: whether it was done is not always known.
-    pub(crate) async fn commit(&self, partition: u16, writes: Vec<Write>) -> Result<(), PeerError> {
+    pub(crate) async fn commit(
+        &self,
+        partition: u16,
+        writes: Vec<Write>,
+        attempt: Attempt,
+    ) -> Result<(), PeerError> {
         let writes = encode_batches(&[ShippedBatch { number: 1, writes }]);
-        let ask = encode(&Ask::Commit { partition, writes });
+        let ask = encode(&Ask::Commit { partition, writes, attempt: Some(attempt) });
         let mut last = PeerError::NotSent("nobody leads".to_owned());
         for _ in 0..TRIES {
             if let Some(leader) = self.neighbours.leader(PartitionId(partition)) {
@@ -128,10 +133,30 @@ impl Peers {
         Ok(true)
     }
 
-    /// Removes the rows of a tenant, or of all, from every partition.
-    pub(crate) async fn clear(&self, tenant: Option<TenantId>) -> Result<(), PeerError> {
+    /// Removes the rows of a tenant, or of all, from every partition, and lets nobody but this attempt
+    /// bring rows in.
+    pub(crate) async fn clear(
+        &self,
+        tenant: Option<TenantId>,
+        attempt: &Attempt,
+    ) -> Result<(), PeerError> {
+        self.fill(attempt, false).await?;
         for partition in 0..self.partitions {
-            self.ask_leader(partition, &Ask::Clear { partition, tenant }).await?;
+            let ask = Ask::Clear { partition, tenant, attempt: Some(attempt.clone()) };
+            self.ask_leader(partition, &ask).await?;
+        }
+        Ok(())
+    }
+
+    /// Nobody brings rows in any more.
+    pub(crate) async fn filled(&self, attempt: &Attempt) -> Result<(), PeerError> {
+        self.fill(attempt, true).await
+    }
+
+    async fn fill(&self, attempt: &Attempt, is_over: bool) -> Result<(), PeerError> {
+        for partition in 0..self.partitions {
+            let ask = Ask::Fill { partition, attempt: attempt.clone(), is_over };
+            self.ask_leader(partition, &ask).await?;
         }
         Ok(())
     }

@@ -6,12 +6,17 @@ use impresario_ids::{NodeId, TenantId};
 use impresario_journal::{CommitError, KeyRange, ReadError, Table, Term, Write};
 use impresario_vault::{CHECK_ROW, Row, Vault, VaultError};
 
+use crate::across::backup::Attempt;
+
 /// Counts the changes of the keys.
 const VERSION: &[u8] = b"keys/version";
 /// Tenants whose keys are destroyed, but not yet all of their rows.
 const ERASING: &[u8] = b"erasing/";
 /// Tenants that are no more.
 const ERASED: &[u8] = b"erased/";
+
+/// Which backup is being brought back into this cluster.
+pub(crate) const RESTORING: &[u8] = b"restoring";
 
 /// The hashes of the nodes' root tokens.
 const ROOT: &[u8] = b"root/";
@@ -45,6 +50,12 @@ pub(crate) enum LedgerError {
     /// The tenant's rows are being removed.
     #[error("tenant {0} is being erased: try again when that is done")]
     Erasing(TenantId),
+    /// All rows are for those of a backup.
+    #[error("a backup is being brought back: nobody else comes before that is done")]
+    Restoring,
+    /// There is a later attempt.
+    #[error("another attempt to bring this in has begun")]
+    Overtaken,
     /// This replica lags.
     #[error("this node is behind")]
     Behind,
@@ -53,6 +64,11 @@ pub(crate) enum LedgerError {
 impl Ledger {
     pub(crate) fn new(journal: SystemJournal) -> Self {
         Self { journal, one: Arc::default() }
+    }
+
+    /// Nothing is changed here while this is held.
+    pub(crate) async fn hold(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.one).lock_owned().await
     }
 
     /// Whether this node may change the keys.
@@ -154,6 +170,7 @@ impl Ledger {
             self.journal.confirm(term).await?;
             return Ok((row, self.version()?));
         }
+        self.check_open(None)?;
         // What was erased a moment ago may still be here.
         vault.forget(tenant);
         let row = vault.provision(tenant)?;
@@ -163,9 +180,14 @@ impl Ledger {
     }
 
     /// Keeps rows that were made elsewhere; answers a version that has them.
-    pub(crate) async fn adopt(&self, rows: Vec<Row>) -> Result<u64, LedgerError> {
+    pub(crate) async fn adopt(
+        &self,
+        rows: Vec<Row>,
+        attempt: Option<&Attempt>,
+    ) -> Result<u64, LedgerError> {
         let _one = self.one.lock().await;
         let term = self.reign()?;
+        self.check_open(attempt)?;
         let mut writes = Vec::with_capacity(rows.len() + 1);
         for (tenant, row) in rows {
             match self.row(tenant)? {
@@ -179,6 +201,22 @@ impl Ledger {
             return self.version().map_err(LedgerError::Read);
         }
         self.commit(term, writes).await
+    }
+
+    /// That a tenant may come: from this attempt, if it is the last one, and otherwise unless the
+    /// cluster is being filled.
+    fn check_open(&self, attempt: Option<&Attempt>) -> Result<(), LedgerError> {
+        if let Some(attempt) = attempt {
+            let held = self.journal.get(Table::Meta, &attempt.mark)?;
+            if held.as_ref() != Some(&attempt.value) {
+                return Err(LedgerError::Overtaken);
+            }
+        }
+        let is_other = attempt.is_none_or(|attempt| attempt.mark != RESTORING);
+        if is_other && self.journal.get(Table::Meta, RESTORING)?.is_some() {
+            return Err(LedgerError::Restoring);
+        }
+        Ok(())
     }
 
     /// What makes a tenant known, again if it was erased before.

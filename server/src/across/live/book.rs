@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use impresario_ids::{NodeId, TenantId};
+use impresario_ids::{ConversationId, NodeId, TenantId};
 use tokio::time::Instant;
 
-use super::Change;
+use super::{Change, Wishes};
 
 /// Whoever was silent for so long wants nothing any more.
 pub(super) const FORGET_AFTER: Duration = Duration::from_secs(3);
@@ -21,14 +21,18 @@ const BATCH_BYTES: usize = 256 << 10;
 pub(super) struct Book {
     readers: BTreeMap<NodeId, Reader>,
     by_tenant: HashMap<TenantId, Vec<NodeId>>,
+    /// Who watches conversations of a tenant.
+    by_talks: HashMap<TenantId, Vec<NodeId>>,
     queue_max: usize,
 }
 
 #[derive(Debug)]
 struct Reader {
-    tenants: BTreeSet<TenantId>,
+    wishes: Wishes,
     heard: Instant,
     queue: VecDeque<(TenantId, Change)>,
+    /// Conversations in which something happened; once is enough.
+    talks: BTreeSet<(TenantId, ConversationId)>,
     lost: BTreeMap<TenantId, u64>,
 }
 
@@ -36,44 +40,46 @@ struct Reader {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Bundle {
     pub(super) changes: Vec<(TenantId, Change)>,
+    pub(super) talks: Vec<(TenantId, ConversationId)>,
     pub(super) lost: BTreeMap<TenantId, u64>,
 }
 
 impl Bundle {
     pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.lost.is_empty()
+        self.changes.is_empty() && self.talks.is_empty() && self.lost.is_empty()
     }
 }
 
 impl Book {
     pub(super) fn new(queue_max: usize) -> Self {
-        let (readers, by_tenant) = (BTreeMap::new(), HashMap::new());
-        Self { readers, by_tenant, queue_max: queue_max.max(1) }
+        Self {
+            readers: BTreeMap::new(),
+            by_tenant: HashMap::new(),
+            by_talks: HashMap::new(),
+            queue_max: queue_max.max(1),
+        }
     }
 
-    /// The node wants to hear of these tenants and no others. Whether it was known to want anything,
-    /// so that nothing was missed.
-    pub(super) fn wants(
-        &mut self,
-        node: NodeId,
-        tenants: BTreeSet<TenantId>,
-        now: Instant,
-    ) -> bool {
+    /// The node wants to hear of this and nothing else. Whether it was known to want anything, so that
+    /// nothing was missed.
+    pub(super) fn wants(&mut self, node: NodeId, wishes: Wishes, now: Instant) -> bool {
         let known = self.readers.get(&node).is_some_and(|reader| reader.is_there(now));
         if !known {
             self.readers.remove(&node);
         }
         let reader = self.readers.entry(node).or_insert_with(|| Reader {
-            tenants: BTreeSet::new(),
+            wishes: Wishes::default(),
             heard: now,
             queue: VecDeque::new(),
+            talks: BTreeSet::new(),
             lost: BTreeMap::new(),
         });
         reader.heard = now;
-        if reader.tenants != tenants {
-            reader.queue.retain(|(tenant, _)| tenants.contains(tenant));
-            reader.lost.retain(|tenant, _| tenants.contains(tenant));
-            reader.tenants = tenants;
+        if reader.wishes != wishes {
+            reader.queue.retain(|(tenant, _)| wishes.changes.contains(tenant));
+            reader.talks.retain(|(tenant, _)| wishes.talks.contains(tenant));
+            reader.lost.retain(|tenant, _| wishes.names(*tenant));
+            reader.wishes = wishes;
             self.index();
         } else if !known {
             self.index();
@@ -92,15 +98,36 @@ impl Book {
 
     fn index(&mut self) {
         self.by_tenant.clear();
+        self.by_talks.clear();
         for (node, reader) in &self.readers {
-            for tenant in &reader.tenants {
+            for tenant in &reader.wishes.changes {
                 self.by_tenant.entry(*tenant).or_default().push(*node);
+            }
+            for tenant in &reader.wishes.talks {
+                self.by_talks.entry(*tenant).or_default().push(*node);
             }
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.by_tenant.is_empty()
+        self.by_tenant.is_empty() && self.by_talks.is_empty()
+    }
+
+    pub(super) fn are_talks_wanted(&self, tenant: TenantId) -> bool {
+        self.by_talks.contains_key(&tenant)
+    }
+
+    /// Something happened in a conversation.
+    pub(super) fn put_talk(&mut self, talk: (TenantId, ConversationId)) {
+        for node in self.by_talks.get(&talk.0).into_iter().flatten() {
+            let Some(reader) = self.readers.get_mut(node) else { continue };
+            if reader.talks.len() < self.queue_max {
+                reader.talks.insert(talk);
+            } else if !reader.talks.contains(&talk) {
+                // It is told that something may have happened in any of them.
+                *reader.lost.entry(talk.0).or_default() += 1;
+            }
+        }
     }
 
     pub(super) fn is_wanted(&self, tenant: TenantId) -> bool {
@@ -132,6 +159,10 @@ impl Book {
             bytes += next.1.size();
             bundle.changes.push(next);
         }
+        while bundle.talks.len() < BATCH_MAX {
+            let Some(next) = reader.talks.pop_first() else { break };
+            bundle.talks.push(next);
+        }
         Some(bundle)
     }
 
@@ -144,13 +175,17 @@ impl Book {
         for (tenant, _) in bundle.changes {
             *reader.lost.entry(tenant).or_default() += 1;
         }
-        reader.lost.retain(|tenant, _| reader.tenants.contains(tenant));
+        // To say twice that something happened is harmless.
+        reader.talks.extend(bundle.talks);
+        reader.talks.retain(|(tenant, _)| reader.wishes.talks.contains(tenant));
+        reader.lost.retain(|tenant, _| reader.wishes.names(*tenant));
     }
 
     /// The nodes for which something waits.
     pub(super) fn waiting(&self) -> Vec<NodeId> {
-        let waits =
-            self.readers.iter().filter(|(_, it)| !it.queue.is_empty() || !it.lost.is_empty());
+        let waits = self.readers.iter().filter(|(_, reader)| {
+            !reader.queue.is_empty() || !reader.talks.is_empty() || !reader.lost.is_empty()
+        });
         waits.map(|(node, _)| *node).collect()
     }
 }
@@ -179,6 +214,10 @@ mod tests {
         }
     }
 
+    fn of(tenants: &[TenantId]) -> Wishes {
+        Wishes { changes: tenants.iter().copied().collect(), ..Wishes::default() }
+    }
+
     fn put(book: &mut Book, tenant: TenantId, numbers: std::ops::Range<usize>) {
         numbers.for_each(|number| book.put(tenant, || change(number)));
     }
@@ -195,7 +234,7 @@ mod tests {
     fn who_wants_gets_in_order_and_hears_of_what_was_lost() {
         let (mut book, now) = (Book::new(3), Instant::now());
         put(&mut book, ACME, 0..1);
-        assert!(!book.wants(NODE, [ACME, OTHER].into(), now), "new");
+        assert!(!book.wants(NODE, of(&[ACME, OTHER]), now), "new");
         assert!(book.is_wanted(ACME) && !book.is_empty());
         put(&mut book, ACME, 1..3);
         put(&mut book, OTHER, 3..5);
@@ -207,7 +246,7 @@ mod tests {
         book.lose(NODE, bundle);
         check(&mut book, now, &[], &[(ACME, 2)]);
         put(&mut book, ACME, 7..8);
-        assert!(book.wants(NODE, [OTHER].into(), now), "known");
+        assert!(book.wants(NODE, of(&[OTHER]), now), "known");
         assert!(!book.is_wanted(ACME));
         check(&mut book, now, &[], &[]);
     }
@@ -215,11 +254,11 @@ mod tests {
     #[test]
     fn who_is_silent_is_forgotten() {
         let (mut book, start) = (Book::new(3), Instant::now());
-        book.wants(NODE, [ACME].into(), start);
+        book.wants(NODE, of(&[ACME]), start);
         put(&mut book, ACME, 0..1);
         let later = start + FORGET_AFTER;
         assert!(book.take(NODE, later).is_none());
-        assert!(!book.wants(NODE, [ACME].into(), later), "new again");
+        assert!(!book.wants(NODE, of(&[ACME]), later), "new again");
         check(&mut book, later, &[], &[]);
         book.tidy(later + FORGET_AFTER);
         assert!(book.is_empty() && !book.is_wanted(ACME));
@@ -228,12 +267,33 @@ mod tests {
     #[test]
     fn bundles_are_bounded() {
         let (mut book, now) = (Book::new(10_000), Instant::now());
-        book.wants(NODE, [ACME].into(), now);
+        book.wants(NODE, of(&[ACME]), now);
         put(&mut book, ACME, 0..600);
         let mut sizes = Vec::new();
         while !book.waiting().is_empty() {
             sizes.push(book.take(NODE, now).expect("it is known").changes.len());
         }
         assert_eq!(sizes, [BATCH_MAX, BATCH_MAX, 600 - 2 * BATCH_MAX]);
+    }
+
+    #[test]
+    fn a_conversation_in_which_much_happens_is_told_once() {
+        let (mut book, now) = (Book::new(2), Instant::now());
+        let talk = |number: u8| (ACME, ConversationId::from_bytes([number; 16]));
+        let wishes = || Wishes { talks: [ACME].into(), ..Wishes::default() };
+        book.put_talk(talk(1));
+        assert!(!book.wants(NODE, wishes(), now) && !book.is_wanted(ACME));
+        assert!(book.are_talks_wanted(ACME) && !book.are_talks_wanted(OTHER) && !book.is_empty());
+        [1, 1, 2, 1].into_iter().for_each(|number| book.put_talk(talk(number)));
+        assert_eq!(book.waiting(), [NODE]);
+        let bundle = book.take(NODE, now).expect("it is known");
+        assert_eq!((&bundle.talks[..], bundle.lost.len()), (&[talk(1), talk(2)][..], 0));
+        book.lose(NODE, bundle);
+        book.put_talk(talk(3));
+        let bundle = book.take(NODE, now).expect("it is known");
+        assert_eq!((bundle.talks.len(), bundle.lost.get(&ACME)), (2, Some(&1)));
+        book.put_talk(talk(1));
+        assert!(book.wants(NODE, of(&[ACME]), now), "known");
+        assert!(book.waiting().is_empty() && !book.are_talks_wanted(ACME));
     }
 }

@@ -138,13 +138,13 @@ async fn resume(call: &mut Call) -> Result<Response, Fault> {
 }
 
 async fn leave(call: &mut Call) -> Result<Response, Fault> {
-    let (member, Insist { force }) = (call.member().await?, call.document()?);
-    call.operate(AdminAsk::Leave { member, force }).await
+    let (member, Insist { force, without_majority }) = (call.member().await?, call.document()?);
+    call.operate(AdminAsk::Leave { member, force, without_majority }).await
 }
 
 async fn remove(call: &mut Call) -> Result<Response, Fault> {
-    let (member, Insist { force }) = (call.member().await?, call.document()?);
-    call.operate(AdminAsk::Remove { member, force }).await
+    let (member, Insist { without_majority, .. }) = (call.member().await?, call.document()?);
+    call.operate(AdminAsk::Remove { member, without_majority }).await
 }
 
 async fn zone(call: &mut Call) -> Result<Response, Fault> {

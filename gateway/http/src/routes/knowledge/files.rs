@@ -141,7 +141,7 @@ async fn caption(
     match media {
         Some(media) if given.is_none() && media.starts_with("image/") => {
             let image = Image { media: media.to_owned(), bytes: call.body.clone() };
-            Ok(call.edge.talk.describe(call.tenant()?, image).await?)
+            Ok(call.edge.talk.describe(call.tenant()?, image, call.trace).await?)
         }
         _ => Ok(given),
     }

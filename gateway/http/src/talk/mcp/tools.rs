@@ -233,7 +233,7 @@ async fn answer(call: &mut Call, given: Value) -> Result<Value, Fault> {
     let Ask { question: text, collections } = arguments(given)?;
     question(&text)?;
     let request = AskKnowledge { question: text, collections, ..AskKnowledge::default() };
-    shown(&call.edge.talk.answer(call.tenant()?, request).await?)
+    shown(&call.edge.talk.answer(call.tenant()?, request, call.trace).await?)
 }
 
 #[derive(Deserialize)]
