@@ -250,7 +250,9 @@ impl Channel {
             Self::Discord { client, .. } => {
                 let answered = extra.iter().any(|(name, _)| name == "interaction.answered");
                 let interaction = interaction(extra, heard_ms);
-                let how = discord::Dispatch { now_ms, from, interaction, answered };
+                let places = extra.iter().filter(|(name, _)| name == "interaction.earlier");
+                let earlier = places.map(|(_, token)| token.clone()).collect();
+                let how = discord::Dispatch { now_ms, from, interaction, earlier, answered };
                 client.send(outgoing, &how).await
             }
         }

@@ -22,6 +22,12 @@
 //! - A7: what a model said to one question is said again to the same one, without a call, only where
 //!   nothing of a person went into the prompt.
 //! - A8: memory is bounded: so many libraries, desks, listed calls; embedding takes so many processors.
+//! - A9: a message is given to its platform once, when the conversation grants it. Without a known
+//!   outcome it is given again only after the platform was asked, where it takes a repeated one for the
+//!   same, or, where there is neither, once after its report should have come.
+//! - A10: what a platform sends is durable before it is told so. A connection through which free text
+//!   comes is kept by the node that decides for the tenant, and what it brings is handed over until its
+//!   conversation has it.
 //!
 //! What it is not: a place for decisions. Whether to answer, to hand over, to send is the
 //! conversation's.

@@ -11,14 +11,16 @@ use impresario_budget::{self as budget, Budget, Path, Spend, Tokens};
 use impresario_conversation::{self as conversation, Conversation, Outcome, call_id};
 use impresario_ids::{CallId, ConversationId, TraceId};
 use impresario_kernel::EntityKey;
-use impresario_llm::{Answer, Request};
+use impresario_llm::{Answer, Client, Delta, Request};
 use impresario_router::{AskError, Failure, IdempotencyKey};
 use impresario_routing::{Choice, Class, Usage};
+use impresario_text::tokens::{Family, count};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
 use crate::house::House;
 use crate::recall::Recall;
+use crate::think::{Aloud, Draft};
 use crate::traces::{CallRow, CallTrace};
 
 /// For whom calls are made.
@@ -81,6 +83,10 @@ pub(crate) struct Purse {
     pub(crate) micros: i64,
     /// What they used.
     pub(crate) usage: Usage,
+    /// Who wants to hear sentences before the answer is whole.
+    pub(crate) aloud: Option<Aloud>,
+    /// What they have heard.
+    pub(crate) draft: Option<Draft>,
 }
 
 /// What goes into the trace beside the request and the answer.
@@ -108,6 +114,8 @@ impl Purse {
             again: None,
             micros: 0,
             usage: Usage::default(),
+            aloud: None,
+            draft: None,
         }
     }
 
@@ -165,11 +173,34 @@ impl Purse {
             return Err(Unpaid::Provider(Class::Invalid));
         };
         let began_ms = self.house.now().as_ms();
-        let outcome = client.generate(&request).await;
+        let mut outcome = self.make(&client, &request).await;
+        if let Ok(answer) = &mut outcome
+            && !answer.usage_known
+        {
+            answer.usage = counted(&request, answer);
+        }
         self.house.breakers.record(self.desk.tenant, &choice.provider, began_ms, &outcome);
         self.settle(call, choice, &outcome).await;
         self.remember(call, choice, &request, &outcome, about, began_ms);
         outcome.map_err(|error| Unpaid::Provider(error.class))
+    }
+
+    /// Makes a call; piece by piece, if somebody wants to hear sentences.
+    async fn make(
+        &mut self,
+        client: &Client,
+        request: &Request,
+    ) -> Result<Answer, impresario_llm::Error> {
+        let Some(draft) = &mut self.draft else { return client.generate(request).await };
+        let mut streaming = client.stream(request).await?;
+        let mut written = String::new();
+        while let Some(Ok(delta)) = streaming.next().await {
+            if let Delta::Text(more) = delta {
+                written.push_str(&more);
+                draft.hear(&written);
+            }
+        }
+        streaming.finish().await
     }
 
     fn next_call(&self) -> CallId {
@@ -356,6 +387,17 @@ impl Purse {
         let now_ms = self.house.now().as_ms();
         let ttl_ms = i64::from(self.desk.config.retention.trace_days) * 86_400_000;
         drop(tokio::task::spawn_blocking(move || house.traces.keep(tenant, trace, now_ms, ttl_ms)));
+    }
+}
+
+/// What a call used, where the provider does not say.
+fn counted(request: &Request, answer: &Answer) -> Usage {
+    let tokens = |text: &str| count(text, Family::O200k) as u64;
+    let asked = words(request).to_string();
+    Usage {
+        input: tokens(&request.system).saturating_add(tokens(&asked)),
+        output: tokens(&answer.text),
+        ..Usage::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod asked;
 mod files;
+mod moved;
 mod seen;
 mod translate;
 
@@ -16,6 +17,7 @@ use impresario_messages::{Address, Channel as Kind, Event, Inbound, Person};
 use impresario_outbox::Errands;
 use impresario_retrieval::{Filter, Step, Techniques};
 use impresario_router::{AskError, Failure, IdempotencyKey};
+use tokio::sync::mpsc::Sender;
 
 pub use translate::{Translated, TranslatedText, Untranslated};
 
@@ -25,7 +27,7 @@ use crate::errands::Carrier;
 use crate::house::{House, Parts};
 use crate::library::{Found, ShelfStatus, Wanted};
 use crate::purse::Cause;
-use crate::think::{Thought, think};
+use crate::think::{Thought, think_aloud};
 use crate::traces::{CallRow, CallTrace};
 
 pub use files::{ChatFile, FileRefusal};
@@ -248,7 +250,8 @@ impl Answers {
         Ok(searched(&found))
     }
 
-    /// Answers a program as the tenant's assistant, without a conversation.
+    /// Answers a program as the tenant's assistant, without a conversation. Into `aloud` goes what is
+    /// sure before the answer is whole, which begins with it, unless a model failed on the way.
     ///
     /// # Errors
     /// If the library cannot be read.
@@ -257,6 +260,7 @@ impl Answers {
         tenant: TenantId,
         said: Said,
         trace: TraceId,
+        aloud: Option<Sender<String>>,
     ) -> Result<TurnAnswer, Failure> {
         let desk = self.house.desk(tenant).await?;
         let now = self.house.now();
@@ -267,7 +271,8 @@ impl Answers {
             thread: String::new(),
         };
         let work = asked::work(tenant, address, said, now);
-        match think(&self.house, &desk, &work, Cause::Request(trace), trace).await? {
+        let cause = Cause::Request(trace);
+        match think_aloud(&self.house, &desk, &work, cause, trace, aloud).await? {
             Thought::Answer(answer) => Ok(*answer),
             Thought::Unwanted => Err(Failure::Unavailable("the answer was called off".to_owned())),
         }
@@ -387,11 +392,7 @@ impl Answers {
                 let to = conversation::key(tenant, &address);
                 self.tell(to, Command::RecordConsent { stopped }, trace).await
             }
-            Event::Moved { .. } => {
-                // The person writes from the new address from now on; the old conversation stays.
-                tracing::info!(tenant.id = %tenant, "a person got another id at the platform");
-                Ok(())
-            }
+            Event::Moved { from, to, at_ms: _ } => self.moved(tenant, &from, &to, trace).await,
             Event::Handshake(_) | Event::Ignored { .. } => Ok(()),
         }
     }

@@ -11,6 +11,7 @@
 mod account;
 mod catalogue;
 mod check;
+mod draft;
 mod extract;
 mod generate;
 mod question;
@@ -30,6 +31,7 @@ use crate::desk::Desk;
 use crate::house::House;
 use crate::purse::{Cause, Purse, Unpaid};
 
+pub(crate) use draft::{Aloud, Draft};
 pub(crate) use question::{Stated, state};
 pub(crate) use read::{Ask, Burst, gives_orders, language_of};
 pub(crate) use write::pay;
@@ -50,9 +52,22 @@ pub(crate) async fn think(
     cause: Cause,
     trace: TraceId,
 ) -> Result<Thought, Failure> {
+    think_aloud(house, desk, work, cause, trace, None).await
+}
+
+/// Answers a turn, and says sentences of a model's answer as soon as they are sure.
+pub(crate) async fn think_aloud(
+    house: &Arc<House>,
+    desk: &Arc<Desk>,
+    work: &TurnWork,
+    cause: Cause,
+    trace: TraceId,
+    aloud: Option<Aloud>,
+) -> Result<Thought, Failure> {
     let began = Instant::now();
     let mut burst = read::read(house, desk, work).await?;
     let mut purse = Purse::new(house, desk, cause, work.address.channel.as_str(), trace);
+    purse.aloud = aloud;
     let written = if may_generate(desk, work, &burst) {
         match generate::generate(&mut purse, work, &burst).await {
             Ok(answer) => Some(answer),

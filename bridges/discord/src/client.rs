@@ -16,6 +16,8 @@ pub struct Dispatch {
     pub from: usize,
     /// The token of the interaction that is answered, and when it came, in milliseconds since 1970.
     pub interaction: Option<(String, i64)>,
+    /// Tokens of interactions before it, which this message answers, too: their "is thinking" goes.
+    pub earlier: Vec<String>,
     /// Whether "is thinking" was replaced by another message before: this one comes after it.
     pub answered: bool,
 }
@@ -76,7 +78,22 @@ impl Client {
                 Err(error) => return Err(SendError { sent, ..error }),
             }
         }
+        if !how.answered {
+            self.hush(&how.earlier).await;
+        }
         Ok(Sent { platform_ids: sent })
+    }
+
+    /// Takes "is thinking" away where nothing follows. Nothing depends on it: after 15 minutes Discord
+    /// says itself that nothing came.
+    async fn hush(&self, tokens: &[String]) {
+        let Settings { base_url, application_id, .. } = &self.settings;
+        for token in tokens {
+            let place = format!("{base_url}/webhooks/{application_id}/{token}/messages/@original");
+            if let Err(error) = self.done(Call::new(Method::DELETE, place)).await {
+                tracing::debug!(class = error.class.code(), "it still says that it is thinking");
+            }
+        }
     }
 
     async fn send_one(

@@ -89,6 +89,7 @@ async fn before(
         }
         Fault::Drip { .. }
         | Fault::Cut { .. }
+        | Fault::Stall { .. }
         | Fault::Say { .. }
         | Fault::CallTool { .. }
         | Fault::Named { .. } => next.run(request).await,
@@ -174,6 +175,11 @@ impl Delivery {
                     return None;
                 }
             }
+        }
+        if let Some(Fault::Stall { at }) = &self.fault
+            && String::from_utf8_lossy(&self.rest).contains(at.as_str())
+        {
+            std::future::pending::<()>().await;
         }
         let most = match self.fault {
             Some(Fault::Drip { bytes, ms }) => {

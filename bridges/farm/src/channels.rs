@@ -76,6 +76,7 @@ fn accepted(entry: &Entry) -> bool {
             Fault::SlowFirstByte { .. }
             | Fault::Drip { .. }
             | Fault::Cut { .. }
+            | Fault::Stall { .. }
             | Fault::Close
             | Fault::Say { .. }
             | Fault::CallTool { .. }

@@ -111,6 +111,11 @@ pub enum Fault {
         #[serde(default)]
         clean: bool,
     },
+    /// The true answer up to the piece that has this in it; then nothing more, and no end.
+    Stall {
+        /// The text.
+        at: String,
+    },
     /// The request is read; then the connection breaks without an answer. Counts as charged.
     Close,
     /// The request is read, and nothing is ever answered.

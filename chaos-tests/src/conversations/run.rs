@@ -57,7 +57,8 @@ impl Size {
         let share = |of: usize, kill: usize| of * (kill + 1) / (kills + 1);
         let kill = |kill: usize| match kill % 3 {
             0 => When::Taken(share(talks * 10, kill) as u64),
-            1 => When::Asked(share(talks, kill)),
+            // What was killed under way is not asked again, so there are fewer calls than customers.
+            1 => When::Asked(share(talks * 3 / 5, kill)),
             // Every second conversation is the platform's.
             _ => When::Posted(share(talks / 2, kill)),
         };

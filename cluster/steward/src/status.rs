@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use impresario_ids::{ClusterId, NodeId};
-use impresario_placement::{Assignment, ClusterState, GroupId, Recovery, Settings, Status};
+use impresario_ids::{ClusterId, NodeId, TenantId};
+use impresario_placement::{Assignment, ClusterState, GroupId, Hint, Recovery, Settings, Status};
 use serde::Serialize;
 
 use crate::message::{GroupReport, Lead};
@@ -30,6 +30,18 @@ pub struct ClusterStatus {
     pub pending: Vec<Pending>,
     /// Recoveries from a lost quorum, oldest first.
     pub recoveries: Vec<Recovery>,
+    /// Tenants that are best served somewhere.
+    pub placed: Vec<Placed>,
+}
+
+/// A tenant that is best served somewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// Which.
+    pub tenant: TenantId,
+    /// The group of its own entity, and the zone.
+    #[serde(flatten)]
+    pub hint: Hint,
 }
 
 /// A node.
@@ -153,6 +165,10 @@ impl Inner {
             pending: pending.collect(),
             groups,
             recoveries: state.recoveries().to_vec(),
+            placed: state
+                .hints()
+                .map(|(tenant, hint)| Placed { tenant, hint: hint.clone() })
+                .collect(),
         }
     }
 }

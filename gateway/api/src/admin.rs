@@ -66,6 +66,15 @@ pub struct PinZone {
     pub zone: String,
 }
 
+/// Where a tenant is best served.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"zone": "rack-2"}))]
+pub struct PlaceTenant {
+    /// The zone's name. Without one: anywhere.
+    pub zone: Option<String>,
+}
+
 /// From where to where a replica goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -32,7 +32,7 @@ mod tests;
 
 pub use admin::{
     BackupOrder, ClusterSettings, DrainNode, HoldActor, Insist, MoveReplica, NodeName, PinZone,
-    RecoverQuorum, TransferLeader,
+    PlaceTenant, RecoverQuorum, TransferLeader,
 };
 pub use analytics::{AnswerTimes, ConversationAnalytics, ConversationDay, ConversationRates};
 pub use budgets::{Budget, BudgetLimit, BudgetScope, BudgetStanding, SaveBudget};

@@ -126,6 +126,7 @@ pub(super) fn name_of(ask: &AdminAsk) -> &'static str {
         AdminAsk::Leave { .. } => "node_leave",
         AdminAsk::Remove { .. } => "node_remove",
         AdminAsk::Zone { .. } => "node_zone",
+        AdminAsk::Place { .. } => "tenant_place",
         AdminAsk::Move { .. } => "partition_move",
         AdminAsk::Transfer { .. } => "partition_transfer",
         AdminAsk::Snapshot { .. } => "partition_snapshot",

@@ -6,9 +6,9 @@ use std::time::Duration;
 use impresario_api::ClusterSettings;
 use impresario_consensus::GroupMetrics;
 use impresario_http::PortError;
-use impresario_ids::NodeId;
+use impresario_ids::{NodeId, TenantId};
 use impresario_placement::{
-    Assignment, Command, GroupId, Reply, Settings, SettingsPatch, Status, Zone,
+    Assignment, Command, GroupId, Hint, Reply, Settings, SettingsPatch, Status, Zone,
 };
 use impresario_steward::{
     ClusterStatus, CommandError, GroupStatus, NodeStatus, RecoverRequest, Steward,
@@ -71,6 +71,7 @@ impl Admin {
             works: Vec::new(),
             pending: Vec::new(),
             recoveries: Vec::new(),
+            placed: Vec::new(),
         }
     }
 
@@ -146,10 +147,20 @@ impl Admin {
     }
 
     pub(super) async fn set_zone(&self, node: NodeId, name: &str) -> Result<Value, PortError> {
-        let zone = Zone::new(name).ok_or_else(|| {
-            PortError::invalid("a zone is at most 64 letters, digits, -, _, . and /")
-        })?;
-        self.execute(Command::SetZone { node, zone }).await
+        self.execute(Command::SetZone { node, zone: zone_of(name)? }).await
+    }
+
+    pub(super) async fn place(
+        &self,
+        tenant: TenantId,
+        zone: Option<&str>,
+    ) -> Result<Value, PortError> {
+        let own = impresario_tenant::key(tenant);
+        let group = GroupId(own.partition(self.parts.host.journal().partitions()).0);
+        let hint = zone.map(zone_of).transpose()?.map(|zone| Hint { group, zone });
+        let mut answer = self.execute(Command::PutHint { tenant, hint }).await?;
+        answer["partition"] = json!(group.0);
+        Ok(answer)
     }
 
     pub(super) async fn move_replica(
@@ -231,6 +242,11 @@ fn group_status(me: NodeId, figures: &GroupMetrics, bytes: u64) -> GroupStatus {
         bytes,
         wanted: Assignment { voters: [me].into(), leader: Some(me), ..Assignment::default() },
     }
+}
+
+fn zone_of(name: &str) -> Result<Zone, PortError> {
+    Zone::new(name)
+        .ok_or_else(|| PortError::invalid("a zone is at most 64 letters, digits, -, _, . and /"))
 }
 
 fn replied(reply: Reply) -> Value {

@@ -22,6 +22,7 @@ impl Admin {
                 self.remove(member, without_majority).await
             }
             AdminAsk::Zone { member, zone } => self.set_zone(member, &zone).await,
+            AdminAsk::Place { tenant, zone } => self.place(tenant, zone.as_deref()).await,
             AdminAsk::Partitions { digest } => Ok(self.partitions_value(digest).await),
             AdminAsk::Partition { partition, digest } => {
                 self.partition_value(partition, digest).await

@@ -365,6 +365,7 @@ impl Moving {
 }
 
 const SUSPENDED: &str = "suspended";
+const RUNNING: &str = "backup_running";
 /// What a cluster says of a tenant that it does not have.
 const GONE: [&str; 4] =
     ["unknown_tenant", "tenant_not_onboarded", "tenant_deleted", "admin_not_found"];
@@ -385,9 +386,18 @@ async fn work(client: &Client, verb: Verb, path: &str, mut ask: Value) -> anyhow
         fields.retain(|_, value| !value.is_null());
         fields.insert("background".to_owned(), json!(true));
     }
-    let begun = match verb {
-        Verb::Post => client.post(path, &ask).await?,
-        Verb::Put => client.put(path, &ask).await?,
+    let begun = loop {
+        let begun = match verb {
+            Verb::Post => client.post(path, &ask).await,
+            Verb::Put => client.put(path, &ask).await,
+        };
+        match begun {
+            // It goes on for somebody who was interrupted; what there is to do afterwards is seen then.
+            Err(CallError::Refused(problem)) if problem.code == RUNNING => {
+                tokio::time::sleep(LOOK).await;
+            }
+            begun => break begun?,
+        }
     };
     let name = begun["name"].as_str().context("the node does not say what it does")?.to_owned();
     loop {

@@ -105,9 +105,9 @@ impl Backups {
         let archive = point.manifest.id.clone();
         let keys = unwrapped(rows, master, passphrase, (tenant, archive.clone())).await?;
         let mark = [IMPORTING, tenant.as_bytes()].concat();
-        let (attempt, is_keyed) = self.open_door(tenant, mark, &archive).await?;
+        let (attempt, door) = self.open_door(tenant, mark, &archive).await?;
         let mut poured = impresario_backup::Poured::default();
-        if !is_keyed {
+        if door == Door::Open {
             peers.clear(Some(tenant), &attempt).await?;
             let tenants = BTreeSet::from([tenant]);
             let scratch = self.inner.config.node.data.join(format!("import-scratch-{tenant}"));
@@ -119,49 +119,61 @@ impl Backups {
         peers.filled(&attempt).await?;
         peers.mark(&attempt.mark, Some(&attempt.value), None, Vec::new()).await?;
         self.inner.settle.settle(tenant).await.map_err(|error| Failed::new(error.code(), error))?;
+        if door == Door::Another {
+            return Err(is_here_already(tenant));
+        }
         tracing::info!(tenant.id = %tenant, archive.id = archive, rows = poured.rows, "tenant imported");
         let mut answer = told(&point, 1, &poured);
         answer["tenant"] = json!(tenant);
         Ok(answer)
     }
 
-    /// Marks the tenant as being brought in, if it is not here. Whether its keys are here already,
-    /// from an attempt with this archive that was cut short.
+    /// Marks the tenant as being brought in, if it is not here.
     async fn open_door(
         &self,
         tenant: TenantId,
         mark: Vec<u8>,
         archive: &str,
-    ) -> Result<(Attempt, bool), Failed> {
+    ) -> Result<(Attempt, Door), Failed> {
         let peers = &self.inner.peers;
         let held = peers.system_rows(Table::Meta, &mark).await?;
         let is_here = !peers.system_rows(Table::Keys, tenant.as_bytes()).await?.is_empty();
         let number: u64 = rand::random();
         let attempt = Attempt { value: format!("{archive} {number:016x}").into_bytes(), mark };
         if let Some(row) = held.first() {
-            let known = String::from_utf8_lossy(&row.value).into_owned();
-            let is_same = known.split(' ').next() == Some(archive);
-            if is_here && is_same {
-                return Ok((Attempt { value: row.value.clone(), ..attempt }, true));
-            }
             if is_here {
-                let message =
-                    format!("archive {known} of this tenant has come in, all but the end");
-                return Err(Failed::new("backup_running", message));
+                let known = String::from_utf8_lossy(&row.value);
+                let is_same = known.split(' ').next() == Some(archive);
+                let door = if is_same { Door::Same } else { Door::Another };
+                return Ok((Attempt { value: row.value.clone(), ..attempt }, door));
             }
             // An attempt was cut short; nothing of it can be seen. If it still runs somewhere, it can
             // bring neither rows nor keys from here on.
             let value = Some(&attempt.value[..]);
             peers.mark(&attempt.mark, Some(&row.value), value, Vec::new()).await?;
-            return Ok((attempt, false));
+            return Ok((attempt, Door::Open));
         }
         let erasing = [ERASING, tenant.as_bytes()].concat();
         if is_here || !peers.system_rows(Table::Meta, &erasing).await?.is_empty() {
-            let message = format!("{tenant} is here: erase it first, or leave it");
-            return Err(Failed::new("tenant_exists", message));
+            return Err(is_here_already(tenant));
         }
         let forget = vec![[ERASED, tenant.as_bytes()].concat()];
         peers.mark(&attempt.mark, None, Some(&attempt.value), forget).await?;
-        Ok((attempt, false))
+        Ok((attempt, Door::Open))
     }
+}
+
+/// What is there of a tenant that is to be brought in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Nothing that can be seen.
+    Open,
+    /// Everything, from this archive; an attempt was cut short at its end.
+    Same,
+    /// The same, from another archive. It is ended, and then the tenant is here.
+    Another,
+}
+
+fn is_here_already(tenant: TenantId) -> Failed {
+    Failed::new("tenant_exists", format!("{tenant} is here: erase it first, or leave it"))
 }

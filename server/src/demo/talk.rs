@@ -89,17 +89,33 @@ impl Tour {
             "A question",
             "Answered with sentences of the pages, each with the number of its source; or not at all.",
         );
-        let owner = self.owner()?;
-        let path = "/api/v1/knowledge/answer";
-        let body = json!({ "question": "How long does shipping to Austria take?" });
-        let answer = self.ask(&owner, "POST", path, Some(&body)).await?;
+        let answer = self.answer_to("How long does shipping to Austria take?").await?;
         let cited = answer["citations"][0]["title"].as_str().unwrap_or("nothing");
+        self.screen.answers(&format!("[1] {cited}"));
         self.checks.equal(&self.screen, "the source of an answer", "Shipping", cited);
-        let body = json!({ "question": "Who won the football world cup in 1974?" });
-        let answer = self.ask(&owner, "POST", path, Some(&body)).await?;
+        let answer = self.answer_to("Who won the football world cup in 1974?").await?;
         let abstained = answer["abstained"].as_bool().unwrap_or_default();
         self.checks.equal(&self.screen, "what nobody wrote down is not answered", true, abstained);
         Ok(())
+    }
+
+    /// Asks what is known, and shows what is said.
+    async fn answer_to(&self, question: &str) -> Result<Value> {
+        let path = "/api/v1/knowledge/answer";
+        let body = json!({ "question": question });
+        self.screen.asks("POST", path, Some(&body));
+        let answer: Value = self.owner()?.post(path, &body).await.context("POST the question")?;
+        self.screen.answers(answer["text"].as_str().unwrap_or_default());
+        Ok(answer)
+    }
+
+    /// Writes as the customer; gives the conversation.
+    async fn write(&self, text: &str) -> Result<String> {
+        let path = "/api/v1/conversations/messages";
+        let body = json!({ "user": CUSTOMER, "text": text });
+        self.screen.asks("POST", path, Some(&body));
+        let taken = self.owner()?.post(path, &body).await.context("POST the message")?;
+        member(&taken, "conversation")
     }
 
     /// The widget's connection: whoever opens the page can ask.
@@ -135,26 +151,22 @@ impl Tour {
             "Three messages in a row get one answer; who asks for a human gets one.",
         );
         let owner = self.owner()?;
-        let path = "/api/v1/conversations/messages";
         let mut conversation = String::new();
         for text in ["hi", "I ordered a tent", "within how many days can I send it back?"] {
-            let body = json!({ "user": CUSTOMER, "text": text });
-            conversation =
-                member(&self.ask(&owner, "POST", path, Some(&body)).await?, "conversation")?;
+            conversation = self.write(text).await?;
         }
         let path = format!("/api/v1/conversations/{conversation}");
         let look = async || Ok(owner.get(&path, &[]).await?);
         let shown = settle(&look, |shown: &Value| !replies(shown).is_empty()).await?;
         let said = replies(&shown);
         self.screen.asks("GET", &path, None);
-        for text in &said {
-            self.screen.answers(text);
+        for line in said.iter().flat_map(|text| text.lines()).filter(|line| !line.is_empty()) {
+            self.screen.answers(line);
         }
         self.checks.equal(&self.screen, "answers to three messages", 1, said.len());
         let is_right = said.first().is_some_and(|text| text.contains("30 days"));
         self.checks.equal(&self.screen, "the answer says it", true, is_right);
-        let body = json!({ "user": CUSTOMER, "text": "I want to talk to a human please" });
-        self.ask(&owner, "POST", "/api/v1/conversations/messages", Some(&body)).await?;
+        self.write("I want to talk to a human please").await?;
         let is_waiting = |shown: &Value| shown["status"] == "waiting_human";
         let shown = settle(&look, is_waiting).await?;
         let status = shown["status"].as_str().unwrap_or_default();

@@ -136,6 +136,8 @@ mod tests {
     use impresario_vault::MasterKey;
 
     use super::*;
+    use crate::across::backup::Attempt;
+    use crate::across::keys::{LedgerError, RESTORING};
     use crate::serve::code_of;
 
     fn config(data: &std::path::Path, partitions: u16) -> Config {
@@ -264,5 +266,29 @@ mod tests {
         assert_eq!(node.journal.get(partition, Table::Events, &key), Ok(None));
         assert!(node.keys.is_gone(TENANT), "for ever");
         host.stop().await;
+    }
+
+    /// While a backup is brought back no other tenant comes, and only the last attempt brings keys.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_comes_into_a_cluster_that_is_filled() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let node = OpenNode::open(&config(folder.path(), 2)).await.expect("it opens");
+        let row = node.vault.provision(TENANT).expect("a key");
+        let system = node.neighbours.consensus().system(2);
+        let value = b"the last".to_vec();
+        let put = Write::Put { table: Table::Meta, key: RESTORING.to_vec(), value };
+        system.commit(system.leadership().term, vec![put]).await.expect("a commit");
+        let refused = node.ledger.provision(&node.vault, TENANT).await;
+        assert!(matches!(refused, Err(LedgerError::Restoring)), "{refused:?}");
+        for (mark, value, is_open) in [
+            (RESTORING, &b"an earlier one"[..], false),
+            (b"importing/", b"", false),
+            (RESTORING, b"the last", true),
+        ] {
+            let attempt = Attempt { mark: mark.to_vec(), value: value.to_vec() };
+            let adopted = node.ledger.adopt(vec![(TENANT, row.clone())], Some(&attempt)).await;
+            assert_eq!(adopted.is_ok(), is_open, "{adopted:?}");
+        }
+        node.neighbours.consensus().shutdown().await;
     }
 }

@@ -72,6 +72,21 @@ pub(crate) const COMMANDS: &[Command] = &[
         },
     ),
     Command::new(
+        "tenants place",
+        "<tenant> [zone]",
+        "Say in which zone a tenant's own entity is best led; without one, anywhere",
+        "tenants place Shop rack-2",
+        |s, words| {
+            Box::pin(async {
+                let id = s.tenant(&words[0]).await?;
+                let path = format!("/admin/v1/tenants/{id}/zone");
+                let raw = s.client.put(&path, &json!({ "zone": words.get(1) })).await?;
+                let place = words.get(1).map_or("anywhere", String::as_str);
+                Ok(changed(raw, format!("{id} is best served {place}")))
+            })
+        },
+    ),
+    Command::new(
         "tenants export",
         "<tenant>",
         "Everything a tenant has, one JSON document per line",

@@ -11,6 +11,7 @@ use impresario_conversation::{Conversation, TurnAnswer};
 use impresario_host::{Committed, Observer};
 use impresario_http::{Chat, ChatSign, ChatSigns, Embedded, PortTyped};
 use impresario_ids::{ConversationId, TenantId, TraceId};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::{broadcast, watch};
 
 use super::failed;
@@ -133,11 +134,12 @@ impl Chat for Chats {
         tenant: TenantId,
         said: impresario_http::Said,
         trace: TraceId,
+        aloud: Option<Sender<String>>,
     ) -> PortTyped<'_, Box<TurnAnswer>> {
         Box::pin(async move {
             let impresario_http::Said { text, history, user } = said;
             let said = Said { text, history, user };
-            self.answers.reply(tenant, said, trace).await.map(Box::new).map_err(failed)
+            self.answers.reply(tenant, said, trace, aloud).await.map(Box::new).map_err(failed)
         })
     }
 

@@ -98,6 +98,20 @@ async fn who_leaves_stops_the_model() {
     tokio::time::timeout(PATIENCE, stopped).await.expect("the model is no longer asked");
 }
 
+/// A model writes and does not end: the sentence that is verified is heard before.
+#[tokio::test(flavor = "multi_thread")]
+async fn sentences_are_heard_before_the_model_has_ended() {
+    let (node, _, farm) = connected().await;
+    let key = key(&node, &["conversations:write"]).await;
+    let stall = Fault::Stall { at: r#""finish_reason":"stop""#.to_owned() };
+    farm.farm.script(Rule::next("openai", stall));
+    let mut command = python("openai_client.py");
+    command.args([&format!("{}/openai/v1", node.url()), &key, "aloud"]);
+    succeeds(command).await;
+    let left = |entries: &[Entry]| entries.len() == 1 && is_abandoned(&entries[0]);
+    tokio::time::timeout(PATIENCE, farm.farm.wait(left)).await.expect("the model is left");
+}
+
 fn is_abandoned(entry: &Entry) -> bool {
     matches!(entry.ending, Ending::Abandoned)
 }

@@ -1,5 +1,10 @@
 //! The admin routes and the shell of a cluster of three, from any of its nodes.
 
+mod changes;
+mod members;
+mod quotas;
+mod talks;
+
 use serde_json::{Value, json};
 
 use super::node::{Node, free_address};
@@ -11,14 +16,18 @@ async fn three() -> [Node; 3] {
 
 /// The same, each started with this, too.
 pub(crate) async fn three_with(more: &[&str]) -> [Node; 3] {
-    let first = free_address();
+    three_at([&free_address(), &free_address(), &free_address()], more).await
+}
+
+/// The same, with the addresses at which they hear each other.
+async fn three_at(addresses: [&str; 3], more: &[&str]) -> [Node; 3] {
+    let [first, second, third] = addresses;
     let start = async |own: &[&str]| {
         Node::start(&[own, &["--set", "cluster.replicas=3"], more].concat()).await
     };
-    let founder = start(&["--cluster-listen", &first]).await;
-    let join =
-        async |address: String| start(&["--cluster-listen", &address, "--join", &first]).await;
-    let (second, third) = tokio::join!(join(free_address()), join(free_address()));
+    let founder = start(&["--cluster-listen", first]).await;
+    let join = async |address: &str| start(&["--cluster-listen", address, "--join", first]).await;
+    let (second, third) = tokio::join!(join(second), join(third));
     founder
         .until("/admin/v1/cluster", |cluster| {
             let groups = cluster["groups"].as_array().map(Vec::as_slice).unwrap_or_default();

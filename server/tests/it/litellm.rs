@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::clients::installed;
+use super::clients::{installed, key};
 use super::models::spoken;
 use super::node::{Node, free_address};
 use super::talk::{informed, replies_or_none, say};
@@ -108,6 +108,28 @@ async fn calls(node: &Node, count: usize) -> Vec<(String, String)> {
     rows(&traces).iter().rev().map(|row| (text(row, "model"), text(row, "outcome"))).collect()
 }
 
+/// The same as a stream: the proxy's own pieces, and what it says they used.
+async fn streams(node: &Node) {
+    let question = "can I send anything back within 30 days of delivery?";
+    let asked = json!({ "model": "assistant", "stream": true,
+        "messages": [{ "role": "user", "content": question }] });
+    let request = reqwest::Client::new().post(format!("{}/openai/v1/chat/completions", node.url()));
+    let request = request.bearer_auth(key(node, &["conversations:write"]).await).json(&asked);
+    let heard = request.send().await.expect("it answers").text().await.expect("a text");
+    let chunks = heard.lines().filter_map(|line| line.strip_prefix("data: {"));
+    let said: String = chunks
+        .filter_map(|text| serde_json::from_str::<Value>(&format!("{{{text}")).ok())
+        .filter_map(|chunk| Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned()))
+        .collect();
+    assert!(
+        said.starts_with("You can send anything back within 30 days of delivery. [1]"),
+        "{heard}"
+    );
+    assert_eq!(calls(node, 2).await[1], ("litellm/good".to_owned(), "ok".to_owned()));
+    let streamed = &node.get("/api/v1/llm/traces").await["items"][0];
+    assert!(streamed["output_tokens"].as_i64() > Some(0), "{streamed}");
+}
+
 /// One proxy for all of it: it takes long to load.
 #[tokio::test(flavor = "multi_thread")]
 async fn models_behind_a_proxy_of_others_answer_fail_and_are_left_for_others() {
@@ -138,17 +160,21 @@ async fn models_behind_a_proxy_of_others_answer_fail_and_are_left_for_others() {
         + row["output_tokens"].as_i64().unwrap_or_default() * 10;
     assert_eq!(row["cost_micros"], cost, "{row}");
 
+    streams(&node).await;
+
     // What it refuses is left for the next model, what it makes up is not said.
-    for (first, outcome) in
-        [("small", "context_too_long"), ("chatty", "ok"), ("busy", "rate_limited")]
+    let mut before = 2;
+    for (first, outcome, rows) in
+        [("small", "context_too_long", 2), ("chatty", "ok", 3), ("busy", "rate_limited", 4)]
     {
         proxy.connect(&node, KEY, first, "good").await;
-        let before = calls(&node, 1).await.len();
         let answer =
             ask(&format!("after delivery, how many days to send it back? ({first})")).await;
         assert_eq!(answer["path"], "generated", "{answer}");
         assert_eq!(answer["model"], "litellm/good", "{answer}");
-        let made = calls(&node, before + 2).await.split_off(before);
+        let made = calls(&node, before + rows).await.split_off(before);
+        assert_eq!(made.len(), rows, "{made:?}");
+        before += rows;
         let want = (format!("litellm/{first}"), outcome.to_owned());
         assert_eq!(
             (&made[0], made.last()),
@@ -165,7 +191,7 @@ async fn models_behind_a_proxy_of_others_answer_fail_and_are_left_for_others() {
         "{answer}"
     );
     assert!(answer["text"].as_str().expect("a text").contains("four working days"), "{answer}");
-    let last = calls(&node, 9).await.pop().expect("a call");
+    let last = calls(&node, before + 2).await.pop().expect("a call");
     // The proxy knows other keys than its master's only with a database, and says 400.
     assert_eq!(last.1, "invalid");
 }

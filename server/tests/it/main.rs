@@ -1,6 +1,7 @@
 //! The program as it is run: real processes, real sockets.
 
 mod alone;
+mod backups;
 mod channels;
 mod clients;
 mod cluster;

@@ -35,7 +35,11 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node and waits until it serves.
     pub(crate) async fn start(more: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::start_in(tempfile::tempdir().expect("a folder"), more).await
+    }
+
+    /// The same on this folder, which has a `log` from then on.
+    pub(crate) async fn start_in(folder: TempDir, more: &[&str]) -> Self {
         let token = folder.path().join("root-token");
         std::fs::write(&token, TOKEN).expect("written");
         std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("set");
@@ -51,10 +55,15 @@ impl Node {
         Self { url, token, child, http, tenant: None, more, folder }
     }
 
-    /// Ends it as a power failure would, and starts it again on the same folder.
-    pub(crate) async fn kill_and_start(&mut self) {
+    /// Ends it as a power failure would.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");
+    }
+
+    /// The same, and starts it again on the same folder.
+    pub(crate) async fn kill_and_start(&mut self) {
+        self.kill();
         let (data, more) = (self.folder.path().to_owned(), self.more.clone());
         let starting = tokio::task::spawn_blocking(move || begin(&data, &more));
         let started = tokio::time::timeout(PATIENCE, starting).await;

@@ -99,6 +99,9 @@ async fn ten_02_another_tenant_asks_for_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_said_is_no_part_of_what_is_said_again() {
     let (node, _, farm) = connected().await;
+    let quick = json!({ "burst": { "quiet_ms": 200 } });
+    let (status, body) = node.ask("PUT", "/api/v1/assistant", quick).await;
+    assert!(status.is_success(), "{body}");
     let answered = async |user: &str, text: &str, count: usize, farm: &Running| {
         will_say(farm, TRUE);
         let path = say(&node, user, text).await;

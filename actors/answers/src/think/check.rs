@@ -10,6 +10,7 @@ use impresario_retrieval::{Verdict, sentences, verify};
 const KEPT_SCORE: f32 = 0.5;
 
 /// One thing that a model may cite.
+#[derive(Clone)]
 pub(super) struct Source {
     pub(super) id: String,
     pub(super) title: String,
@@ -68,8 +69,28 @@ impl Checked {
 /// nothing may stay if it states nothing that could be wrong: no number, and nothing that any source
 /// contradicts.
 pub(super) fn check(part: &ModelPart, sources: &BTreeMap<&str, &Source>) -> Checked {
+    judged(claims(&part.text), sources)
+}
+
+/// The same for a text that is still being written, as far as nothing that comes can change it: the last
+/// sentence may go on, or be followed by a marker.
+pub(super) fn check_begun(
+    text: &str,
+    is_whole: bool,
+    sources: &BTreeMap<&str, &Source>,
+) -> Checked {
+    if is_whole {
+        return judged(claims(text), sources);
+    }
+    let open = text.rfind('[').filter(|open| !text[*open..].contains(']'));
+    let mut claims = claims(&text[..open.unwrap_or(text.len())]);
+    while claims.pop().is_some_and(|(text, _)| !text.contains(char::is_alphanumeric)) {}
+    judged(claims, sources)
+}
+
+fn judged(claims: Vec<(String, Vec<String>)>, sources: &BTreeMap<&str, &Source>) -> Checked {
     let mut checked = Checked::default();
-    for (text, mut cited) in claims(&part.text) {
+    for (text, mut cited) in claims {
         cited.retain(|id| sources.contains_key(id.as_str()));
         match support(&text, &cited, sources) {
             Some(support) => checked.sentences.push(Kept { text, cited, support }),

@@ -17,6 +17,7 @@ use impresario_text::tokens::{Family, count};
 use serde_json::{Value, json};
 
 use super::check::Source;
+use super::draft::Draft;
 use super::read::Burst;
 use super::{catalogue, extract};
 use crate::purse::{About, Purse, Unpaid};
@@ -55,6 +56,7 @@ pub(super) async fn write(
     purpose: &'static str,
 ) -> Result<Written, Unpaid> {
     let told = tell(purse, work, burst);
+    purse.draft = purse.aloud.take().map(|aloud| Draft::new(told.sources.clone(), aloud));
     let may_recall = purse.desk.config.features.cached_answers && is_impersonal(work, burst, &told);
     let route = choose(purse, burst, &told);
     let mut last =

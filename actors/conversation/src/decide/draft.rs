@@ -15,6 +15,10 @@ use crate::{
 
 /// What a platform's place for one answer is called in what it told.
 const TOKEN: &str = "interaction.token";
+/// A place that was kept for an answer to an earlier message, and which nothing was said in.
+const EARLIER: &str = "interaction.earlier";
+/// So many of those are remembered.
+const EARLIER_MAX: usize = 5;
 /// That this place is taken.
 const ANSWERED: &str = "interaction.answered";
 
@@ -169,6 +173,21 @@ impl<'a> Draft<'a> {
             extra,
             last_inbound_at: self.state.last_inbound_at,
         });
+    }
+
+    /// The places that the platform keeps for answers, if nothing was said since the customer's last
+    /// message: one answer will do for all, and the others are to go.
+    pub(super) fn unanswered_places(&self) -> Vec<(String, String)> {
+        if self.has_answered("") {
+            return Vec::new();
+        }
+        let known = self.state.extra.0.iter();
+        let places = known.filter(|(name, _)| name == TOKEN || name == EARLIER);
+        let mut places: Vec<(String, String)> =
+            places.map(|(_, token)| (EARLIER.to_owned(), token.clone())).collect();
+        let surplus = places.len().saturating_sub(EARLIER_MAX);
+        places.drain(..surplus);
+        places
     }
 
     /// Whether something else was said since the customer's last message.

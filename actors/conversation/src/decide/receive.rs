@@ -70,6 +70,7 @@ impl Incoming {
             *name = clip(std::mem::take(name), 100);
             *value = clip(std::mem::take(value), 2_048);
         }
+        extra.extend(draft.unanswered_places());
         let message = Message {
             seq: draft.state.last_seq.saturating_add(1),
             id: clip(inbound.id, ID_BYTES),

@@ -15,7 +15,10 @@ pub(super) fn routes() -> Router<Farm> {
         .route("/discord/api/v10/channels/{channel}/typing", post(done))
         .route(&format!("{message}/reactions/{{emoji}}/@me"), put(done))
         .route(&format!("{message}/reactions"), delete(done))
-        .route("/discord/api/v10/webhooks/{app}/{token}/messages/@original", patch(answered))
+        .route(
+            "/discord/api/v10/webhooks/{app}/{token}/messages/@original",
+            patch(answered).delete(done),
+        )
         .route("/discord/api/v10/webhooks/{app}/{token}", post(answered))
         .route("/discord/api/v10/gateway/bot", get(gateway))
 }

@@ -93,7 +93,11 @@ impl Line {
     async fn hear(&mut self, text: &str) -> Result<(), Gone> {
         let said: Value = serde_json::from_str(text).unwrap_or_default();
         if matches!(said["op"].as_u64(), Some(2 | 6)) {
-            self.farm.log.update(self.number, |entry| text.clone_into(&mut entry.body));
+            self.farm.log.update(self.number, |entry| {
+                text.clone_into(&mut entry.body);
+                // The request is over, the connection is not.
+                entry.ending = Ending::Open;
+            });
         }
         match said["op"].as_u64() {
             Some(1) if !self.scripted("deaf") => self.say(json!({ "op": 11 })).await,

@@ -66,7 +66,7 @@ async fn a_move_that_is_killed_is_ended_by_asking_again() -> Result<()> {
     block_in_place(|| new.server.restart())?;
     let mut kills = Vec::new();
     let all = [Victim::New, Victim::Old, Victim::Caller];
-    for (at, number) in [1, 3, 5, 7, 9].into_iter().enumerate() {
+    for (at, number) in [3, 6, 10].into_iter().enumerate() {
         let shop = Shop::open(&old.server.root()?).await?;
         let by = tools.path(&format!("by-{number}"));
         // Another one is first each time.
@@ -84,7 +84,7 @@ async fn a_move_that_is_killed_is_ended_by_asking_again() -> Result<()> {
         shop.trades(&new).await?;
     }
     say(&format!("{kills:?}"));
-    ensure!(kills.len() >= 10, "not killed in the middle: {kills:?}");
+    ensure!(kills.len() >= 6, "not killed in the middle: {kills:?}");
     ensure!(all.iter().all(|victim| kills.iter().any(|(killed, _)| killed == victim)), "{kills:?}");
     Ok(())
 }

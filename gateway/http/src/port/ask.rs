@@ -86,6 +86,13 @@ pub enum AdminAsk {
         /// The zone's name.
         zone: String,
     },
+    /// Says in which zone a tenant is best served.
+    Place {
+        /// The tenant.
+        tenant: TenantId,
+        /// The zone's name; anywhere, without one.
+        zone: Option<String>,
+    },
     /// What one node sees of all partitions.
     Partitions {
         /// Whether with a hash over all rows.
@@ -277,6 +284,7 @@ impl AdminAsk {
             | Self::Leave { .. }
             | Self::Remove { .. }
             | Self::Zone { .. }
+            | Self::Place { .. }
             | Self::Move { .. }
             | Self::Transfer { .. }
             | Self::Snapshot { .. }

@@ -4,6 +4,8 @@ use futures_util::stream::Stream;
 use impresario_conversation::TurnAnswer;
 use impresario_ids::{ConversationId, TenantId, TraceId};
 
+use tokio::sync::mpsc::Sender;
+
 use super::PortTyped;
 
 /// Something happened in a conversation that whoever watches it should look at.
@@ -57,9 +59,16 @@ pub trait Chat: Send + Sync + 'static {
     /// Several changes may become one sign, and one may be lost on its way from another node: the
     /// edge looks again by itself, only later. The conversation need not exist yet.
     fn signs(&self, tenant: TenantId, conversation: ConversationId) -> PortTyped<'_, ChatSigns>;
-    /// Answers as the tenant's assistant, without a conversation. May take as long as models do.
-    fn reply(&self, tenant: TenantId, said: Said, trace: TraceId)
-    -> PortTyped<'_, Box<TurnAnswer>>;
+    /// Answers as the tenant's assistant, without a conversation. May take as long as models do. Into
+    /// `aloud` goes what is sure before the answer is whole; that begins with it, unless a model failed
+    /// on the way.
+    fn reply(
+        &self,
+        tenant: TenantId,
+        said: Said,
+        trace: TraceId,
+        aloud: Option<Sender<String>>,
+    ) -> PortTyped<'_, Box<TurnAnswer>>;
     /// Texts as vectors of the model that the tenant's knowledge is searched with; an empty model
     /// name where there is none. At most 2 048 texts.
     fn embed(&self, tenant: TenantId, texts: Vec<String>) -> PortTyped<'_, Embedded>;

@@ -6,6 +6,7 @@ mod embeddings;
 mod request;
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +16,18 @@ use futures_util::future::{self, Either};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use impresario_api::codes;
+use impresario_conversation::TurnAnswer;
 use impresario_ids::TraceId;
 use impresario_tenant::Scope;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
+use self::answer::Completion;
 #[cfg(test)]
 pub(in crate::talk) use self::answer::pieces;
-use self::answer::{Completion, Spoken};
 use crate::auth::Access;
 use crate::call::{self, Call};
+use crate::edge::Shared;
 use crate::fault::Fault;
 use crate::port::Said;
 use crate::route::{BodyRule, Route};
@@ -34,6 +38,8 @@ const TAG: &str = "OpenAI";
 const MODEL: &str = "assistant";
 /// While a model thinks, proxies see that the connection lives.
 const PING_EVERY: Duration = Duration::from_secs(10);
+/// Sentences that wait for a slow listener; more of them go together.
+const SENTENCES_MAX: usize = 16;
 
 pub(crate) const ROUTES: &[Route] = &[
     long("/openai/v1/chat/completions", |call| Box::pin(complete(call))).doc(
@@ -157,7 +163,7 @@ async fn complete(call: &mut Call) -> Result<Response, Fault> {
         let usage = stream_options.is_some_and(|options| options.include_usage);
         return Ok(named(streamed(call, completion, said, usage)?, call.trace));
     }
-    let answer = call.edge.chat.reply(call.tenant()?, said, call.trace).await?;
+    let answer = call.edge.chat.reply(call.tenant()?, said, call.trace, None).await?;
     let spoken = completion.speak(&answer, &*call.edge.talk);
     Ok(named(call::ok(&completion.whole(&spoken))?, call.trace))
 }
@@ -169,8 +175,7 @@ fn unknown(call: &Call) -> Result<String, Fault> {
     Ok(config.unwrap_or_default().text(None, impresario_assistant::Say::Unknown))
 }
 
-/// The answer piece by piece. It is whole when its sentences are verified; before that there is
-/// nothing that could be sent.
+/// The answer piece by piece: sentences of it as soon as they are verified, the rest at the end.
 fn streamed(
     call: &Call,
     completion: Completion,
@@ -179,25 +184,58 @@ fn streamed(
 ) -> Result<Response, Fault> {
     let (edge, tenant, trace) = (Arc::clone(&call.edge), call.tenant()?, call.trace);
     let first = completion.chunk(&json!({ "role": "assistant", "content": "" }), None, usage);
-    let rest = async move {
-        match edge.chat.reply(tenant, said, trace).await {
-            Ok(answer) => {
-                let spoken: Spoken = completion.speak(&answer, &*edge.talk);
-                let mut chunks = completion.chunks(&spoken, usage);
-                chunks.push("[DONE]".to_owned());
-                chunks
-            }
-            // The head is on its way: the error comes as an event, as OpenAI's do.
-            Err(refused) => vec![error(&Fault::from(refused)).to_string()],
-        }
-    };
-    let rest = stream::once(rest).flat_map(stream::iter);
+    let (aloud, told) = mpsc::channel(SENTENCES_MAX);
+    let asked = Arc::clone(&edge);
+    let answer = Box::pin(async move {
+        let answer = asked.chat.reply(tenant, said, trace, Some(aloud)).await;
+        answer.map_err(Fault::from)
+    });
+    let speech = Speech { answer, told, said: String::new(), completion, edge, usage };
+    let rest = stream::unfold(Some(speech), |speech| async move { Some(speech?.go_on().await) });
+    let rest = rest.flat_map(stream::iter);
     let events = until_stopped(stream::once(future::ready(first.to_string())).chain(rest), call);
     let keep_alive = KeepAlive::new().interval(PING_EVERY).text("ping");
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// An answer that is being given. Dropping it ends the work on it.
+struct Speech {
+    answer: Pin<Box<dyn Future<Output = Result<Box<TurnAnswer>, Fault>> + Send>>,
+    told: mpsc::Receiver<String>,
+    /// What has been sent of it.
+    said: String,
+    completion: Completion,
+    edge: Arc<Shared>,
+    usage: bool,
+}
+
+impl Speech {
+    /// The next pieces, and what follows them.
+    async fn go_on(mut self) -> (Vec<String>, Option<Self>) {
+        let (completion, usage) = (&self.completion, self.usage);
+        let answer = tokio::select! {
+            biased;
+            Some(more) = self.told.recv() => {
+                self.said.push_str(&more);
+                return (completion.spoken(&more, usage).collect(), Some(self));
+            }
+            answer = &mut self.answer => answer,
+        };
+        let last = match answer {
+            Ok(answer) => {
+                let spoken = completion.speak(&answer, &*self.edge.talk).after(&self.said);
+                let mut chunks = completion.chunks(&spoken, usage);
+                chunks.push("[DONE]".to_owned());
+                chunks
+            }
+            // The head is on its way: the error comes as an event, as OpenAI's do.
+            Err(fault) => vec![error(&fault).to_string()],
+        };
+        (last, None)
+    }
 }
 
 /// The events until the server stops.

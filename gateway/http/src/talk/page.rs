@@ -45,7 +45,8 @@ async fn page(call: &mut Call) -> Result<Response, Fault> {
     let html = format!(
         "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n\
+         <meta name=\"robots\" content=\"noindex\">\n<link rel=\"icon\" href=\"data:,\">\n\
+         <title>{title}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n\
          <noscript>This chat needs JavaScript.</noscript>\n\
          <script src=\"/widget.js\" data-tenant=\"{tenant}\" data-connection=\"{connection}\" \

@@ -8,6 +8,7 @@ use impresario_http::{Chat, ChatSign, ChatSigns, Embedded, PortTyped, Said};
 use impresario_ids::{ConversationId, TenantId, TraceId};
 use impresario_messages::Content;
 use tokio::sync::broadcast;
+use tokio::sync::mpsc::Sender;
 
 pub(crate) struct LittleChat {
     pub(crate) commits: broadcast::Sender<TenantId>,
@@ -23,7 +24,13 @@ impl Chat for LittleChat {
         Box::pin(async move { Ok(Box::pin(signs) as ChatSigns) })
     }
 
-    fn reply(&self, _: TenantId, said: Said, _: TraceId) -> PortTyped<'_, Box<TurnAnswer>> {
+    fn reply(
+        &self,
+        _: TenantId,
+        said: Said,
+        _: TraceId,
+        aloud: Option<Sender<String>>,
+    ) -> PortTyped<'_, Box<TurnAnswer>> {
         let cited = |title: &str, url: Option<&str>| Citation {
             document: "doc_1".to_owned(),
             chunk: "c".to_owned(),
@@ -31,6 +38,11 @@ impl Chat for LittleChat {
             url: url.map(ToOwned::to_owned),
         };
         let text = format!("After {} you asked: {}", said.history.len(), said.text);
+        // Half of it is sure at once; of what is to fail something else was.
+        let begun = if said.text == "another model" { "No." } else { &text[..text.len() / 2] };
+        if let Some(aloud) = aloud {
+            aloud.try_send(begun.to_owned()).expect("somebody listens");
+        }
         let part = ReplyPart {
             content: vec![Content::text(text)],
             citations: vec![
@@ -41,7 +53,11 @@ impl Chat for LittleChat {
         };
         let parts = if said.text == "nothing" { Vec::new() } else { vec![part] };
         let answer = TurnAnswer { parts, path: AnswerPath::Extractive, ..TurnAnswer::default() };
-        Box::pin(async move { Ok(Box::new(answer)) })
+        Box::pin(async move {
+            // What is said aloud is heard before.
+            tokio::task::yield_now().await;
+            Ok(Box::new(answer))
+        })
     }
 
     fn embed(&self, _: TenantId, texts: Vec<String>) -> PortTyped<'_, Embedded> {

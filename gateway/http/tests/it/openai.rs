@@ -69,6 +69,29 @@ async fn a_stream_is_the_same_answer_in_pieces() {
     assert!(chunks.iter().all(|chunk| chunk["object"] == "chat.completion.chunk"));
 }
 
+/// What was sent is sent: where another model had to answer in the end, that follows, and what it rests
+/// on points to it.
+#[tokio::test]
+async fn what_was_said_before_a_model_failed_stays() {
+    let world = World::new().await;
+    let keys = world.tenant("Shop").await;
+    let asked = json!({"model": "m", "stream": true,
+        "messages": [{"role": "user", "content": "another model"}]});
+    let streamed = world.ask("POST", CHAT, &keys.secret, asked).await;
+    let events = streamed.body.as_str().expect("a stream");
+    let chunks = events.lines().filter_map(|line| line.strip_prefix("data: {"));
+    let deltas: Vec<Value> = chunks
+        .map(|text| serde_json::from_str::<Value>(&format!("{{{text}")).expect("json"))
+        .map(|chunk| chunk["choices"][0]["delta"].clone())
+        .collect();
+    let said: String = deltas.iter().filter_map(|delta| delta["content"].as_str()).collect();
+    assert!(said.starts_with("No.\n\nAfter 0 you asked: another model [1]"), "{said}");
+    let cited = deltas.iter().find(|delta| delta["annotations"].is_array()).expect("citations");
+    let place = &cited["annotations"][0]["url_citation"];
+    let index = |name: &str| place[name].as_u64().expect("an index") as usize;
+    assert_eq!(&said[index("start_index")..index("end_index")], "After 0 you asked: another model");
+}
+
 #[tokio::test]
 async fn embeddings_are_floats_or_base64() {
     let world = World::new().await;

@@ -179,6 +179,66 @@ async fn refused(shop: &Shop) {
     shop.hear("whatsapp", &whatsapp_status(&last, "wamid.X", "failed", Some(131_050))).await;
     shop.until(|shown| shown["opted_out"] == true).await;
     shop.fate(&waited, failed("131050")).await;
+    // And wants some again.
+    let wish = json!({
+        "wa_id": "16505551234", "user_id": "US.13491208655302741918", "value": "resume",
+        "timestamp": now_s().to_string(),
+    });
+    let value = json!({
+        "messaging_product": "whatsapp", "metadata": { "phone_number_id": "1065" },
+        "user_preferences": [wish],
+    });
+    let entry = json!({ "id": "1", "changes": [{ "field": "user_preferences", "value": value }] });
+    let told = json!({ "object": "whatsapp_business_account", "entry": [entry] });
+    shop.hear("whatsapp", &told.to_string()).await;
+    shop.until(|shown| shown["opted_out"] == false).await;
+}
+
+/// A new number comes with a new id: the person is the same one. And nobody is sent more in a row than
+/// the platform takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changes_the_number_stays_who_they_are_and_gets_messages_at_the_pace() {
+    let shop = Shop::open(&[]).await;
+    shop.connect("whatsapp", json!({ "pair_burst": 2, "pair_interval_ms": 700 })).await;
+    let began = std::time::Instant::now();
+    shop.hear("whatsapp", &said("wamid.A", now_s(), QUESTION)).await;
+    let answer = shop.answer(1).await;
+    shop.fate(&answer, is("sent")).await;
+    for number in 1..=4 {
+        shop.reply(text(&format!("Number {number}"))).await;
+    }
+    let given = shop.await_given("whatsapp", 5).await;
+    // Two at once; each of the other three waited for its turn.
+    assert!(began.elapsed().as_millis() >= 3 * 700, "{:?}", began.elapsed());
+    let texts: Vec<String> = given[1..].iter().map(|entry| words("whatsapp", entry)).collect();
+    assert_eq!(texts, ["Number 1", "Number 2", "Number 3", "Number 4"], "in order");
+
+    let old = shop.until(|_| true).await["profile"].clone();
+    let system = json!({
+        "type": "system",
+        "system": {
+            "type": "user_changed_number", "body": "Ada changed", "wa_id": "4366012345",
+            "user_id": "AT.77",
+        },
+    });
+    shop.hear("whatsapp", &whatsapp("wamid.S", now_s(), system)).await;
+    let new =
+        whatsapp("wamid.B", now_s(), json!({ "type": "text", "text": { "body": "Me again" } }));
+    let new = new.replace("US.13491208655302741918", "AT.77").replace("16505551234", "4366012345");
+    shop.hear("whatsapp", &new).await;
+    let two = |list: &Value| list["items"].as_array().is_some_and(|items| items.len() == 2);
+    shop.node.until("/api/v1/conversations", two).await;
+    for row in shop.conversations().await {
+        let id = row["id"].as_str().expect("an id");
+        let shown = shop.node.get(&format!("/api/v1/conversations/{id}")).await;
+        if shown["profile"] == old {
+            continue;
+        }
+        let profile = shown["profile"].as_str().expect("a profile");
+        let is_one =
+            |shown: &Value| shown["merged"].as_array().is_some_and(|all| all.contains(&old));
+        shop.node.until(&format!("/api/v1/profiles/{profile}"), is_one).await;
+    }
 }
 
 /// The address is the tenant's only if the words are.

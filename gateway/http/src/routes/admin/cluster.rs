@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use impresario_api::{
-    ClusterSettings, DrainNode, Insist, MoveReplica, PinZone, RecoverQuorum, TransferLeader,
+    ClusterSettings, DrainNode, Insist, MoveReplica, PinZone, PlaceTenant, RecoverQuorum,
+    TransferLeader,
 };
 
 use super::{AdminQuery, Anything, CHANGING, NODE_PARAM, act, node_of, post, read, wrong};
@@ -56,6 +57,16 @@ pub(in crate::routes) const ROUTES: &[Route] = &[
     Route::put("/admin/v1/nodes/{node}/zone", Access::Root, |call| Box::pin(zone(call)))
         .doc("Operators", "Say where a node stands", "")
         .takes::<PinZone>()
+        .gives::<Anything>()
+        .codes(CHANGING),
+    Route::put("/admin/v1/tenants/{tenant}/zone", Access::Root, |call| Box::pin(place(call)))
+        .doc(
+            "Operators",
+            "Say in which zone a tenant is best served",
+            "Its settings, keys and segments are then decided there, if that leaves the leaders \
+             balanced. Its profiles are spread over all partitions, whatever is said.",
+        )
+        .takes::<PlaceTenant>()
         .gives::<Anything>()
         .codes(CHANGING),
     read(
@@ -150,6 +161,11 @@ async fn remove(call: &mut Call) -> Result<Response, Fault> {
 async fn zone(call: &mut Call) -> Result<Response, Fault> {
     let (member, PinZone { zone }) = (call.member().await?, call.json()?);
     call.operate(AdminAsk::Zone { member, zone }).await
+}
+
+async fn place(call: &mut Call) -> Result<Response, Fault> {
+    let (tenant, PlaceTenant { zone }) = (call.path_id("tenant").await?, call.document()?);
+    call.operate(AdminAsk::Place { tenant, zone }).await
 }
 
 async fn partitions(call: &mut Call) -> Result<Response, Fault> {

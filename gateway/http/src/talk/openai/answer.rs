@@ -50,6 +50,26 @@ fn words(rendered: &Rendered) -> String {
     }
 }
 
+impl Spoken {
+    /// What remains of it to be said after its beginning. If something else was said, because a model
+    /// failed on the way, it follows as a whole.
+    pub(super) fn after(mut self, said: &str) -> Self {
+        if let Some(rest) = self.text.strip_prefix(said) {
+            self.text = rest.to_owned();
+            return self;
+        }
+        self.text.insert_str(0, "\n\n");
+        let moved = said.chars().count() + 2;
+        for annotation in &mut self.annotations {
+            for end in ["start_index", "end_index"] {
+                let index = &mut annotation["url_citation"][end];
+                *index = json!(index.as_u64().unwrap_or_default() + moved as u64);
+            }
+        }
+        self
+    }
+}
+
 impl Completion {
     /// The answer in words: each part is followed by the numbers of what it rests on, and those are
     /// listed below.
@@ -154,11 +174,15 @@ impl Completion {
         chunk
     }
 
-    /// All pieces after the first.
+    /// Some words, in pieces.
+    pub(super) fn spoken(&self, text: &str, usage: bool) -> impl Iterator<Item = String> {
+        pieces(text)
+            .map(move |piece| self.chunk(&json!({ "content": piece }), None, usage).to_string())
+    }
+
+    /// All pieces up to the end.
     pub(super) fn chunks(&self, spoken: &Spoken, usage: bool) -> Vec<String> {
-        let mut chunks: Vec<String> = pieces(&spoken.text)
-            .map(|piece| self.chunk(&json!({ "content": piece }), None, usage).to_string())
-            .collect();
+        let mut chunks: Vec<String> = self.spoken(&spoken.text, usage).collect();
         if !spoken.annotations.is_empty() {
             let delta = json!({ "annotations": spoken.annotations });
             chunks.push(self.chunk(&delta, None, usage).to_string());
