@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::shell::print;
 use node::Node;
@@ -118,6 +119,7 @@ async fn stay(tour: &mut Tour) -> Result<()> {
     ));
     print::line("\n  Webhooks are shown here as they arrive. Control-C stops the node.\n");
     let mut shown = tour.receiver.count();
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     loop {
         tokio::select! {
             () = tour.receiver.more_than(shown) => {
@@ -127,6 +129,7 @@ async fn stay(tour: &mut Tour) -> Result<()> {
                 }
             }
             _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Carrying out what conversations, documents and budgets want done.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use impresario_budget as budget;
 use impresario_conversation::{self as conversation, Command, Conversation, Effect, TurnWork};
@@ -12,11 +14,14 @@ use impresario_profile::{self as profile, Call, Message, Profile};
 use impresario_router::{AskError, Failure, IdempotencyKey};
 use impresario_tenant::{self as tenant, Tenant};
 
+use crate::desk::Desk;
 use crate::embedder::EmbedError;
 use crate::house::House;
 use crate::purse::Cause;
 use crate::think::{Thought, think};
 
+/// Discord shows for ten seconds that somebody writes, WhatsApp for 25.
+const TYPING_AGAIN: Duration = Duration::from_secs(8);
 /// Vectors in one command.
 const VECTORS_MAX: usize = 64;
 
@@ -126,6 +131,7 @@ impl House {
         let thought = tokio::select! {
             thought = thinking => thought,
             () = called_off.wait() => Ok(Thought::Unwanted),
+            never = keep_typing(&desk, work) => match never {},
         };
         let command = match thought {
             Ok(Thought::Answer(answer)) => Command::RecordAnswer { turn, answer },
@@ -244,6 +250,18 @@ impl House {
             Ok(Err(error)) => Err(Failure::Unavailable(error.to_string())),
             Err(_) => Err(Failure::Crashed),
         }
+    }
+}
+
+/// Shows again and again that an answer is being written: platforms show it for some seconds.
+async fn keep_typing(desk: &Desk, work: &TurnWork) -> Infallible {
+    let Some(channel) = desk.channels.get(&work.address.connection) else {
+        return std::future::pending().await;
+    };
+    let message = work.messages.last().map(|message| message.id.as_str());
+    loop {
+        tokio::time::sleep(TYPING_AGAIN).await;
+        channel.typing(&work.address, message).await;
     }
 }
 

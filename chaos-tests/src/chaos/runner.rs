@@ -214,6 +214,10 @@ impl<C: Cluster> Run<'_, C> {
         let workload = Arc::clone(&self.workload);
         let mut findings = Vec::new();
         let mut operations = BTreeMap::new();
+        // First: a node that could leave only after the healing is replaced by a fresh one.
+        if let Err(error) = self.cluster.settle(SETTLED_WITHIN, self.rig).await {
+            self.broken(format!("it does not come to rest: {error:#}"));
+        }
         match workload.finish().await {
             Ok((asked, ledgers)) => {
                 findings.push(acknowledged::check(&ledgers));
@@ -229,9 +233,6 @@ impl<C: Cluster> Run<'_, C> {
             None => not_checked.push((leadership::NAME, "the nodes do not tell".to_owned())),
         }
         let (partitions, count) = self.cluster.shape();
-        if let Err(error) = self.cluster.settle(SETTLED_WITHIN, self.rig).await {
-            self.broken(format!("it does not come to rest: {error:#}"));
-        }
         match self.replicas(partitions, count).await {
             Some(found) => findings.push(found),
             None => not_checked.push((replicas::NAME, "the nodes do not tell".to_owned())),

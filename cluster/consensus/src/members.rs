@@ -116,7 +116,8 @@ impl Consensus {
     ///
     /// # Errors
     /// As [`Consensus::add_learner`], [`ConsensusError::Members`] if the node does not vote, and
-    /// [`ConsensusError::Timeout`] if it does not take over; then this node may still lead.
+    /// [`ConsensusError::NotLeader`] if another one takes over, and [`ConsensusError::Timeout`] if nobody
+    /// does; then this node may still lead.
     pub async fn transfer_leader(&self, group: u16, to: NodeId) -> Result<(), ConsensusError> {
         let replica = self.0.group(group)?;
         lead(&replica)?;
@@ -127,11 +128,15 @@ impl Consensus {
             return Err(ConsensusError::Members { group, why: format!("{to} does not vote") });
         }
         let mut leadership = replica.office.watch();
+        let term = leadership.borrow().term;
         let triggered = replica.raft.trigger().transfer_leader(to.into()).await;
         triggered.map_err(|fatal| ConsensusError::Stopped { group, why: fatal.to_string() })?;
-        let taken = leadership.wait_for(|now| now.leader() == Some(to));
+        // Or whoever leads next: a node that dies now will not.
+        let taken = leadership
+            .wait_for(|now| now.term > term && (now.is_leader() || now.leader().is_some()));
         match tokio::time::timeout(self.0.options.change_timeout(), taken).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(now)) if now.leader() == Some(to) => Ok(()),
+            Ok(Ok(now)) => Err(ConsensusError::NotLeader { group, leader: now.leader() }),
             Ok(Err(_)) => Err(ConsensusError::NoGroup(group)),
             Err(_) => Err(ConsensusError::Timeout { group, doing: "transferring the leadership" }),
         }

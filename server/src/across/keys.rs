@@ -294,7 +294,7 @@ impl Keys {
         }
     }
 
-    async fn answered(&self, ask: Ask) -> Result<Vec<u8>, Refused> {
+    async fn answered(&self, from: NodeId, ask: Ask) -> Result<Vec<u8>, Refused> {
         match ask {
             Ask::Provision(tenant) => {
                 let (row, version) = self.ledger.provision(&self.vault, tenant).await?;
@@ -309,6 +309,11 @@ impl Keys {
                 let rows = rows.into_iter().map(|adopted| (adopted.tenant, adopted.row));
                 Ok(encode(&self.ledger.adopt(rows.collect(), attempt.as_ref()).await?))
             }
+            // Nobody speaks for another one.
+            Ask::Root { node, .. } if node != from => Err(Refused {
+                code: "not_understood".to_owned(),
+                message: format!("{from} is not {node}"),
+            }),
             Ask::Root { node, hash } => {
                 self.ledger.share_root(node, hash).await?;
                 Ok(Vec::new())
@@ -336,11 +341,11 @@ impl fmt::Debug for Keys {
 
 /// Weak, because the board holds it and the keys hold the board.
 impl Room for Weak<Keys> {
-    fn answer(&self, _: NodeId, body: Vec<u8>) -> Answered<'_> {
+    fn answer(&self, from: NodeId, body: Vec<u8>) -> Answered<'_> {
         Box::pin(async move {
             let keys = self.upgrade().ok_or_else(|| not_now("the node is stopping"))?;
             let ask: Ask = decode(&body).map_err(|error| not_now(&error))?;
-            keys.answered(ask).await
+            keys.answered(from, ask).await
         })
     }
 }

@@ -240,6 +240,8 @@ mod tests {
         let term = node.journal.leadership(partition).term;
         node.journal.commit(Batch { partition, term, writes }).await.expect("a commit");
         node.ledger.destroy(TENANT).await.expect("its key is destroyed");
+        let refused = node.ledger.provision(&node.vault, TENANT).await;
+        assert!(matches!(refused, Err(LedgerError::Erasing(_))), "{refused:?}");
         node.journal.close();
         drop(node);
 
@@ -289,6 +291,9 @@ mod tests {
             let adopted = node.ledger.adopt(vec![(TENANT, row.clone())], Some(&attempt)).await;
             assert_eq!(adopted.is_ok(), is_open, "{adopted:?}");
         }
+        let last = Attempt { mark: RESTORING.to_vec(), value: b"the last".to_vec() };
+        let other = node.ledger.adopt(vec![(TENANT, vec![1; 40])], Some(&last)).await;
+        assert!(matches!(other, Err(LedgerError::Taken(_))), "{other:?}");
         node.neighbours.consensus().shutdown().await;
     }
 }

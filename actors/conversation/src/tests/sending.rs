@@ -128,3 +128,33 @@ fn only_the_first_answer_takes_the_place_that_the_platform_keeps_for_it() {
         .collect();
     assert_eq!(extras, [1, 2], "the second knows that the place is taken");
 }
+
+#[test]
+fn one_answer_to_two_messages_knows_the_place_that_was_kept_for_the_first() {
+    let mut world = World::plain();
+    let say = |world: &mut World, id: &str| {
+        let mut asked = inbound(id, START, Content::text("Hi"));
+        asked.extra = vec![("interaction.token".to_owned(), id.to_owned())];
+        world.tell(Command::Receive { inbound: Box::new(asked), profile: None });
+    };
+    let extras = |world: &World| -> Vec<Vec<(String, String)>> {
+        let sends = world.effects.iter().filter_map(|effect| match effect {
+            Effect::Send { extra, .. } => Some(extra.0.clone()),
+            _ => None,
+        });
+        sends.collect()
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    say(&mut world, "a");
+    say(&mut world, "b");
+    say(&mut world, "c");
+    world.wait(3_000);
+    world.respond(answer("Hello."));
+    let (token, earlier) = ("interaction.token", "interaction.earlier");
+    assert_eq!(extras(&world), [[pair(token, "c"), pair(earlier, "b"), pair(earlier, "a")]]);
+    // What is answered is not cleared.
+    say(&mut world, "d");
+    world.wait(3_000);
+    world.respond(answer("Hello again."));
+    assert_eq!(extras(&world)[1], [pair(token, "d")]);
+}

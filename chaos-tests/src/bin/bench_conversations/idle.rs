@@ -10,13 +10,21 @@ use crate::Scale;
 use crate::report::Report;
 use crate::scene::Scene;
 
-/// Small caches, so that what grows with the conversations is the conversations.
-const SMALL_CACHES: [&str; 4] = [
+/// Small caches, so that what grows with the conversations is the conversations; and no embedding model,
+/// whose weights would hide them.
+const SMALL: [&str; 5] = [
+    "answers.model_folder=",
     "store.state_cache_bytes=4194304",
     "store.log_cache_bytes=2097152",
     "store.dirty_soft_bytes=2097152",
     "store.recent_bytes=2097152",
 ];
+
+/// How often the memory is looked at, how many times it must be about the same, and when it is given up.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const SAME: usize = 6;
+const LOOKS_MAX: usize = 40;
+const STEADY_BYTES: u64 = 256 * 1024;
 
 /// Memory before the conversations are looked at, while all are active, and after they were put to
 /// sleep.
@@ -24,23 +32,39 @@ pub(crate) async fn idle(scene: &mut Scene, scale: Scale, report: &mut Report) -
     let ids = conversations(&scene.tenant.secret).await?;
     let ids: Vec<&str> = ids.values().filter_map(|shown| shown["id"].as_str()).collect();
     let idle = format!("host.idle_ms={}", scale.idle.as_millis());
-    scene.restart(&[&SMALL_CACHES[..], &[&idle]].concat())?;
+    scene.restart(&[&SMALL[..], &[&idle]].concat())?;
     // What is made once, for the first of them, is not counted.
     let (first, rest) = ids.split_at(ids.len() / 10);
     wake(&scene.tenant.secret, first).await?;
     let pid = scene.server.pid()?;
-    let (before, active_before) = (rss_bytes(pid)?, active(&scene.root).await?);
+    let (before, active_before) = (settled(pid).await?, active(&scene.root).await?);
     wake(&scene.tenant.secret, rest).await?;
-    let (awake, active_awake) = (rss_bytes(pid)?, active(&scene.root).await?);
+    let (awake, active_awake) = (settled(pid).await?, active(&scene.root).await?);
     let within = scale.idle * 2 + Duration::from_secs(30);
     eventually("all conversations sleep", within, || async {
         Ok((active(&scene.root).await? == 0).then_some(()))
     })
     .await?;
-    let asleep = rss_bytes(pid)?;
+    let asleep = settled(pid).await?;
     let woken = active_awake.saturating_sub(active_before);
     report.memory(woken, [before, awake, asleep]);
     Ok(())
+}
+
+/// The process's memory when it has stopped changing: what is freed is given back a little later.
+async fn settled(pid: u32) -> Result<u64> {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    let mut seen = Vec::new();
+    loop {
+        ticks.tick().await;
+        seen.push(rss_bytes(pid)?);
+        let last = &seen[seen.len().saturating_sub(SAME)..];
+        let (least, most) = (last.iter().min(), last.iter().max());
+        let is_steady = most.zip(least).is_some_and(|(most, least)| most - least < STEADY_BYTES);
+        if (last.len() == SAME && is_steady) || seen.len() == LOOKS_MAX {
+            return Ok(last.iter().sum::<u64>() / last.len() as u64);
+        }
+    }
 }
 
 /// Looking at a conversation activates it.

@@ -42,7 +42,9 @@ impl Report {
     /// Times beside the model's own.
     pub(crate) fn times(&mut self, until: &str, mut ms: Vec<i64>) {
         ms.sort_unstable();
-        let at = |share: usize| ms.get((ms.len() - 1) * share / 100).copied().unwrap_or_default();
+        let at = |share: usize| {
+            ms.get(ms.len().saturating_sub(1) * share / 100).copied().unwrap_or_default()
+        };
         let row = format!("| {until} | {} | {} | {} | {} |", at(50), at(95), at(99), at(100));
         say(&row);
         self.times.push(row);
@@ -99,7 +101,7 @@ impl Report {
 }
 
 const LIMITS: &str = "
-What this does not show: the tenant knows ten short pages; what finding costs among many is in [quality](quality.md). No answer needed a second call of the model. Memory is the whole process's, its store's caches held to 10 MB; conversations of a dozen messages.
+What this does not show: the tenant knows ten short pages; what finding costs among many is in [quality](quality.md). No answer needed a second call of the model. Memory is the whole process's, started again without an embedding model and with its store's caches held to 10 MB, for conversations of a dozen messages; some hundred kilobytes come and go by themselves.
 ";
 
 fn cores() -> f64 {

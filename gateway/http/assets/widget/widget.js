@@ -235,7 +235,8 @@
 
   // ---- the line to the server: WebSocket, else events, else asking again -----------------------
   const LINES = ["socket", "events", "poll"];
-  let lineKind = 0;
+  const BEST = "WebSocket" in window ? 0 : 1;
+  let lineKind = BEST;
   const online = (is) => { state.online = is; if (is) state.tries = 0; mooded(); };
   const pause = () => new Promise((done) => {
     const wait = Math.min(30000, 500 * 2 ** state.tries) * (0.5 + Math.random() / 2);
@@ -311,7 +312,7 @@
         await begin();
         await { socket: overSocket, events: overEvents, poll: overPolls }[kind](generation);
         failures = 0;
-        if (kind === "poll") lineKind = 0;
+        if (kind === "poll") lineKind = BEST;
       } catch (error) {
         if (generation !== state.generation) return;
         if (error.status === 401) state.session = null;

@@ -1,6 +1,9 @@
 //! Discord's interactions from end to end: deferred answers, what follows them, components.
 
+use impresario_farm::{Entry, Fault, Rule};
 use serde_json::{Value, json};
+
+use crate::models::{connect, requests};
 
 use super::shop::{
     ANSWER, QUESTION, Shop, chosen, id, interaction, is, slots, text, words, written,
@@ -47,6 +50,38 @@ async fn an_interaction_is_answered_in_its_place_and_the_rest_follows() {
     let bare = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(bare(&said), bare(&long), "nothing is lost between them");
     choose(&shop).await;
+}
+
+/// Two commands, one answer: the place that was kept for the other one is cleared.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_thinks_for_ever_where_one_answer_does_for_two() {
+    let shop = Shop::connected(&["discord"], &[]).await;
+    shop.put("/api/v1/assistant", json!({ "burst": { "quiet_ms": 2_000, "max_wait_ms": 15_000 } }))
+        .await;
+    let (first, second) = (id("discord", 1), id("discord", 2));
+    shop.hear("discord", &written("discord", &first, "hello")).await;
+    shop.hear("discord", &written("discord", &second, QUESTION)).await;
+    let cleared = format!("/discord/api/v10/webhooks/999/tok-{first}/messages/@original");
+    let is_cleared =
+        |log: &[Entry]| log.iter().any(|it| it.method == "DELETE" && it.path == cleared);
+    shop.await_log(is_cleared).await;
+    let given = shop.given("discord");
+    assert_eq!(given.len(), 1);
+    assert!(given[0].path.contains(&format!("tok-{second}")), "{}", given[0].path);
+    assert!(words("discord", &given[0]).contains(ANSWER));
+}
+
+/// Discord shows it for ten seconds only, and a model may think for longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_model_thinks_it_shows_that_somebody_writes() {
+    let shop = Shop::connected(&["discord"], &[]).await;
+    connect(&shop.node, &shop.farm).await;
+    shop.farm.farm.script(Rule::next("openai", Fault::Hang));
+    shop.hear("discord", &written("discord", &id("discord", 1), QUESTION)).await;
+    let typing = "/discord/api/v10/channels/7001/typing";
+    shop.await_log(|log| log.iter().filter(|it| it.path == typing).count() >= 2).await;
+    assert_eq!(requests(&shop.farm), 1, "it still thinks");
+    assert_eq!(shop.given("discord").len(), 0);
 }
 
 /// A menu, and a press in it: an interaction again, with a place of its own for the answer.
