@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use impresario_chaos_tests::conversations::conversations;
-use impresario_chaos_tests::{Api, eventually, rss_bytes};
+use impresario_chaos_tests::{Api, rss_bytes};
 
 use crate::Scale;
 use crate::report::Report;
@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const SAME: usize = 6;
 const LOOKS_MAX: usize = 40;
 const STEADY_BYTES: u64 = 256 * 1024;
+/// Asking for the metrics takes memory of its own, so not too often.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// Memory before the conversations are looked at, while all are active, and after they were put to
 /// sleep.
@@ -40,15 +42,24 @@ pub(crate) async fn idle(scene: &mut Scene, scale: Scale, report: &mut Report) -
     let (before, active_before) = (settled(pid).await?, active(&scene.root).await?);
     wake(&scene.tenant.secret, rest).await?;
     let (awake, active_awake) = (settled(pid).await?, active(&scene.root).await?);
+    let sleeping = all_asleep(&scene.root);
     let within = scale.idle * 2 + Duration::from_secs(30);
-    eventually("all conversations sleep", within, || async {
-        Ok((active(&scene.root).await? == 0).then_some(()))
-    })
-    .await?;
+    tokio::time::timeout(within, sleeping).await.context("some conversations do not sleep")??;
     let asleep = settled(pid).await?;
     let woken = active_awake.saturating_sub(active_before);
     report.memory(woken, [before, awake, asleep]);
     Ok(())
+}
+
+/// Waits until no conversation is active.
+async fn all_asleep(root: &Api) -> Result<()> {
+    let mut ticks = tokio::time::interval(ASK_EVERY);
+    loop {
+        ticks.tick().await;
+        if active(root).await? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// The process's memory when it has stopped changing: what is freed is given back a little later.

@@ -70,6 +70,19 @@ fn the_leadership_moves_on_request() {
     assert!(matches!(stranger, Err(ConsensusError::Members { .. })));
 }
 
+/// The others elect; whoever waits is told at once.
+#[test]
+fn a_transfer_to_a_node_that_dies_ends_with_the_next_leader() {
+    let mut cluster = Cluster::of_voters(3);
+    cluster.node(1).put(0, b"a", b"1");
+    cluster.kill(3);
+    let old = cluster.node(1);
+    let began = std::time::Instant::now();
+    let told = old.runtime.block_on(old.consensus.transfer_leader(0, NodeId(3)));
+    assert!(matches!(told, Err(ConsensusError::NotLeader { .. })), "{told:?}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
 #[test]
 fn a_replica_moves_from_node_to_node() {
     let mut cluster = Cluster::of_voters(3);
