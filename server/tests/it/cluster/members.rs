@@ -38,6 +38,10 @@ async fn a_machine_under_a_lost_ones_address_waits_for_its_place() {
     let [first, second, third] = [free_address(), free_address(), free_address()];
     let mut nodes = three_at([&first, &second, &third], &[]).await;
     let lost = number(&nodes[2]).await;
+    // At rest: what is under way with a node that dies has its own time-outs.
+    let is_at_rest =
+        |cluster: &Value| cluster["works"] == json!([]) && cluster["pending"] == json!([]);
+    nodes[0].until("/admin/v1/cluster", is_at_rest).await;
     nodes[2].kill();
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
