@@ -62,6 +62,8 @@ fn try_tell(state: &mut State, command: Command, now: i64) -> Result<Decision<Bu
         history: &[],
     };
     let decision = Budget::decide(state, command, &ctx)?;
+    // The host writes effects with the event that they follow from.
+    assert!(decision.effects.is_empty() || !decision.events.is_empty());
     decision.events.iter().for_each(|event| Budget::apply(state, event));
     Ok(decision)
 }

@@ -112,7 +112,10 @@ impl World {
             trace: TraceId::NIL,
             history: &[],
         };
-        Conversation::decide(&self.state, command, &ctx)
+        let decision = Conversation::decide(&self.state, command, &ctx)?;
+        // The host writes effects with the event that they follow from.
+        assert!(decision.effects.is_empty() || !decision.events.is_empty());
+        Ok(decision)
     }
 
     fn try_tell(&mut self, command: Command) -> Result<Reply, Rejection> {

@@ -130,7 +130,10 @@ fn decide_at(state: &State, command: Command, now: i64) -> Result<Decision<Docum
         trace: TraceId::NIL,
         history: &[],
     };
-    Document::decide(state, command, &ctx)
+    let decision = Document::decide(state, command, &ctx)?;
+    // The host writes effects with the event that they follow from.
+    assert!(decision.effects.is_empty() || !decision.events.is_empty());
+    Ok(decision)
 }
 
 fn ask(state: &State, query: Query) -> Answer {

@@ -99,10 +99,11 @@ pub enum Event {
     /// A message became part of the profile.
     #[n(0)]
     Received(#[n(0)] Box<Received>),
-    /// A message reached the profile after it was merged, and was passed on.
+    /// A message, or the past of another profile, reached the profile after it was merged, and was
+    /// passed on.
     #[n(1)]
     Forwarded {
-        /// The sender's id of the message.
+        /// The sender's id of the message, or the id of the other profile.
         #[n(0)]
         message_id: Box<str>,
         /// The profile that stays.

@@ -120,6 +120,8 @@ impl Story {
             history,
         };
         let decision = Profile::decide(&actor.state, command, &ctx)?;
+        // The host writes effects with the event that they follow from.
+        assert!(decision.effects.is_empty() || !decision.events.is_empty());
         for event in &decision.events {
             let event: Event = again(event);
             Profile::apply(&mut actor.state, &event);

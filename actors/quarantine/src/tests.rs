@@ -19,6 +19,8 @@ fn try_tell(state: &mut State, command: Command) -> Result<Decision<Quarantine>,
         history: &[],
     };
     let decision = Quarantine::decide(state, command, &ctx)?;
+    // The host writes effects with the event that they follow from.
+    assert!(decision.effects.is_empty() || !decision.events.is_empty());
     for event in &decision.events {
         Quarantine::apply(state, event);
     }

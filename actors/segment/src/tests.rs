@@ -61,7 +61,10 @@ fn decide_at(
         trace: TraceId::NIL,
         history: &[],
     };
-    Segment::decide(state, command, &ctx)
+    let decision = Segment::decide(state, command, &ctx)?;
+    // The host writes effects with the event that they follow from.
+    assert!(decision.effects.is_empty() || !decision.events.is_empty());
+    Ok(decision)
 }
 
 fn ask(state: &State, query: Query) -> Answer {

@@ -37,6 +37,8 @@ impl Story {
             history: &[],
         };
         let decision = Tenant::decide(&self.state, command, &ctx)?;
+        // The host writes effects with the event that they follow from.
+        assert!(decision.effects.is_empty() || !decision.events.is_empty());
         for event in &decision.events {
             Tenant::apply(&mut self.state, event);
             self.seq += 1;

@@ -2,7 +2,7 @@ use impresario_kernel::{Decision, Timestamp};
 
 use super::{Context, conclude, reply};
 use crate::{
-    DIM_MAX, Document, Effect, Encoding, Event, LABEL_CHARS_MAX, Rejection, State, Status,
+    DIM_MAX, Document, Encoding, Event, LABEL_CHARS_MAX, Rejection, State, Status,
     VECTOR_BYTES_MAX, VectorItem,
 };
 
@@ -82,13 +82,10 @@ pub(super) fn reembed(
     };
     // What serves needs nothing else beside it; what is being built goes on.
     let settled = if serves { builds.is_none() } else { builds == Some(true) };
-    if live && !settled {
+    // Asked again: the first request may have been given up.
+    let lacks = state.status == Status::Active && state.missing_count(Some(&model)) > 0;
+    if (live && !settled) || lacks {
         return Ok(conclude(state, Event::ReembedAsked { model, at: ctx.now }, ctx));
     }
-    let mut decision = Decision::unchanged(reply(state, false, ctx));
-    if state.status == Status::Active && state.missing_count(Some(&model)) > 0 {
-        // Asked again: the first request may have been given up.
-        decision.effects.push(Effect::Embed { version: state.version, model: Some(model) });
-    }
-    Ok(decision)
+    Ok(Decision::unchanged(reply(state, false, ctx)))
 }

@@ -56,6 +56,7 @@ pub(super) fn absorb(
         Some(into) if into == from && draft.me > from => return draft.finish(Reply::Unchanged),
         Some(into) if into == from => back_to_life(&mut draft, from, Vec::new()),
         Some(into) => {
+            draft.event(Event::Forwarded { message_id: from.to_string().into(), into });
             draft.effect(Effect::Absorb { into, from, facts, events });
             return draft.finish(Reply::Forwarded { into });
         }
